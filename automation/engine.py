@@ -1,0 +1,87 @@
+"""What an engine does for one stack, whichever engine it is: Pulumi's own, or the rehearsal of it."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True)
+class Step:
+    """One resource in one operation.
+
+    Attributes:
+        urn: the resource's URN.
+        operation: `create`, `update`, `replace`, `delete`, `same`, `read` or `refresh`.
+        status: `planned` (previews), `running`, `done` or `failed`.
+        changed: property paths that differ.
+        unknown_only: true when the only differences are values a preview cannot know.
+        simulated: true when no real provider carried it out.
+        seconds: wall time of the step.
+        error: one line, when failed.
+    """
+
+    urn: str
+    operation: str
+    status: str = "done"
+    changed: tuple[str, ...] = ()
+    unknown_only: bool = False
+    simulated: bool = False
+    seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def type(self) -> str:
+        """The resource's own type token, without its parents."""
+        return self.urn.split("::")[2].rsplit("$", 1)[-1]
+
+    @property
+    def name(self) -> str:
+        """The resource's logical name."""
+        return self.urn.split("::", 3)[3]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one operation did: its steps in order of completion, diagnostics, outputs and the error that ended it."""
+
+    steps: tuple[Step, ...] = ()
+    diagnostics: tuple[str, ...] = ()
+    outputs: Mapping[str, Any] = field(default_factory=dict)
+    secret_outputs: frozenset[str] = frozenset()
+    seconds: float = 0.0
+    error: str | None = None
+
+    @property
+    def changes(self) -> tuple[Step, ...]:
+        """The steps that are not `same`, `read` or `refresh`."""
+        return tuple(step for step in self.steps if step.operation not in {"same", "read", "refresh"})
+
+
+OnStep = Callable[[Step], None]
+"""Called once when a step starts (`running`) and once when it ends (`done`, `failed`; `planned` in previews)."""
+
+
+class Engine(Protocol):
+    """One client's stack under one engine. Every method returns an `Outcome`; a failed operation is an outcome with
+    `error` set, and only what keeps an operation from starting raises `OperatorError`."""
+
+    name: str
+    """`pulumi v3.260.0`, or `rehearsal`."""
+
+    def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+        """Plan without changing anything; with `refresh`, against what the remote systems hold now."""
+
+    def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+        """Make the remote systems what the program says; with `refresh`, look at what they hold first."""
+
+    def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
+        """Bring the state up to what the remote systems hold."""
+
+    def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
+        """Delete everything in the stack, in reverse order."""
+
+    def outputs(self) -> Outcome:
+        """The outputs of the last update: an outcome without steps."""
+
+    def resources(self) -> list[dict[str, Any]]:
+        """The resources in state as `{urn, type, id, outputs}`, secrets masked as `[secret]`."""

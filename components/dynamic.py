@@ -1,0 +1,91 @@
+"""What every dynamic provider of ours shares: an empty object, one-line errors, a live engine before each write.
+
+Provider objects are pickled into state by reference to their class, so they carry nothing: credentials come from
+the environment inside each method. This module is imported by the provider process and declares no resource.
+"""
+
+import functools
+import logging
+import os
+import socket
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+from pulumi.dynamic import ConfigureRequest, ResourceProvider
+from pulumi.output import Unknown
+
+from components.errors import OperatorError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+LOG = logging.getLogger("client_environments")
+LOG_FILE = Path(".local/log/provider.log")
+
+
+class Provider(ResourceProvider):
+    """Base of all our dynamic providers; subclasses hold no attribute."""
+
+    def configure(self, req: ConfigureRequest) -> None:
+        """Send tracebacks to the log file instead of the operator's screen (runs only in the provider process)."""
+        sys.tracebacklimit = 0
+        if not LOG.handlers:
+            LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
+            handler = logging.FileHandler(LOG_FILE)
+            handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+            LOG.addHandler(handler)
+            LOG.propagate = False
+
+
+def operation(method: Callable[P, R]) -> Callable[P, R]:
+    """Decorate a provider method: whatever it raises leaves as one `OperatorError` line, the traceback is logged."""
+
+    @functools.wraps(method)
+    def guarded(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return method(*args, **kwargs)
+        except OperatorError as error:
+            LOG.debug("%s failed", method.__qualname__, exc_info=error)
+            raise error from None
+        except Exception as error:
+            LOG.error("%s failed", method.__qualname__, exc_info=error)
+            raise OperatorError(
+                f"unexpected {type(error).__name__}", method.__qualname__, f"The traceback is in {LOG_FILE}."
+            ) from None
+
+    return guarded
+
+
+def require_engine() -> None:
+    """Refuse to write when the engine that started this process is gone (a killed engine leaves its plugins alive).
+
+    Raises:
+        OperatorError: the engine's address, given as first argument of `python -m pulumi.dynamic`, does not answer.
+    """
+    if not sys.argv[0].endswith(os.path.join("pulumi", "dynamic", "__main__.py")) or len(sys.argv) < 2:
+        return
+    host, _, port = sys.argv[1].rpartition(":")
+    try:
+        socket.create_connection((host, int(port)), timeout=5).close()
+    except OSError:
+        raise OperatorError("the Pulumi engine is gone", "provider", "Nothing was written; run `up` again.") from None
+
+
+def is_unknown(value: Any) -> bool:
+    """Whether a preview does not know this value yet, at any depth."""
+    if isinstance(value, Mapping):
+        return any(is_unknown(item) for item in value.values())
+    if isinstance(value, list | tuple):
+        return any(is_unknown(item) for item in value)
+    return isinstance(value, Unknown)
+
+
+def whole(value: Any) -> Any:
+    """Numbers reach a provider as floats; give whole ones back as ints, at any depth."""
+    if isinstance(value, Mapping):
+        return {key: whole(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [whole(item) for item in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value

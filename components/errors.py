@@ -1,0 +1,20 @@
+"""The one error an operator sees: what failed, where, and what to do about it."""
+
+
+class OperatorError(Exception):
+    """A failure told in one line, free of secrets.
+
+    Args:
+        what: what failed, in a few words.
+        where: the thing it failed on: a property, a route, a file and line.
+        remedy: what the operator can do now.
+    """
+
+    def __init__(self, what: str, where: str = "", remedy: str = "") -> None:
+        self.what, self.where, self.remedy = what, where, remedy
+        text = f"{where}: {what}" if where else what
+        super().__init__(" ".join(f"{text}. {remedy}".split()) if remedy else " ".join(text.split()))
+
+
+# A provider process prints exceptions with their module path; an operator has no use for it.
+OperatorError.__module__ = "builtins"
