@@ -50,7 +50,7 @@ def operation(method: Callable[P, R]) -> Callable[P, R]:
             LOG.debug("%s failed", method.__qualname__, exc_info=error)
             raise error from None
         except Exception as error:
-            LOG.error("%s failed", method.__qualname__, exc_info=error)
+            LOG.exception("%s failed", method.__qualname__)
             raise OperatorError(
                 f"unexpected {type(error).__name__}", method.__qualname__, f"The traceback is in {LOG_FILE}."
             ) from None

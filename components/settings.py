@@ -20,10 +20,34 @@ RESERVED = frozenset({"prod", "local"})
 SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,38}")
 EMAIL = re.compile(r"[^@\s\"<>(),;:\\\[\]]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
-CLIENT_KEYS = frozenset({"clientId", "clientName", "orgEmail", "tier", "environment", "adopt", "domain", "paused",
-                         "rotatePassword", "keyGeneration"})
-ENVIRONMENT_KEYS = frozenset({"region", "organization", "tiers", "projectName", "protect", "readyTimeout",
-                              "repositoryTemplate", "ruleset", "archiveOnDestroy", "vercelTeam"})
+CLIENT_KEYS = frozenset(
+    {
+        "clientId",
+        "clientName",
+        "orgEmail",
+        "tier",
+        "environment",
+        "adopt",
+        "domain",
+        "paused",
+        "rotatePassword",
+        "keyGeneration",
+    }
+)
+ENVIRONMENT_KEYS = frozenset(
+    {
+        "region",
+        "organization",
+        "tiers",
+        "projectName",
+        "protect",
+        "readyTimeout",
+        "repositoryTemplate",
+        "ruleset",
+        "archiveOnDestroy",
+        "vercelTeam",
+    }
+)
 TIER_KEYS = frozenset({"instanceSize"})
 
 
@@ -108,11 +132,13 @@ def load_settings(client: str, root: Path, environment: str | None = None) -> Cl
     region = shared.text("region", "eu-west-2")
     if not REGION.fullmatch(region):
         raise shared.refuse("region", region, "must be a region code such as eu-west-2")
-    organization = shared.text("organization", "") or os.environ.get("SUPABASE_ORG_SLUG") or os.environ.get(
-        "SUPABASE_ORG_ID", "")
+    organization = (
+        shared.text("organization", "") or os.environ.get("SUPABASE_ORG_SLUG") or os.environ.get("SUPABASE_ORG_ID", "")
+    )
     if not re.fullmatch(r"[\w-]+", organization):
-        raise shared.refuse("organization", organization,
-                            "must be the organization's slug; set it there or in SUPABASE_ORG_SLUG")
+        raise shared.refuse(
+            "organization", organization, "must be the organization's slug; set it there or in SUPABASE_ORG_SLUG"
+        )
     template = shared.text("repositoryTemplate", "") or None
     if template and not re.fullmatch(r"[\w.-]+/[\w.-]+", template):
         raise shared.refuse("repositoryTemplate", template, "must be owner/name")
@@ -187,8 +213,10 @@ class _Layer:
         if not isinstance(config, Mapping):
             raise OperatorError("must hold a mapping `config:`", self.name)
         prefix = f"{PROJECT}:"
-        self._take({str(key).removeprefix(prefix): value for key, value in config.items()
-                    if str(key).startswith(prefix)}, known)
+        self._take(
+            {str(key).removeprefix(prefix): value for key, value in config.items() if str(key).startswith(prefix)},
+            known,
+        )
 
     @classmethod
     def of(cls, parent: "_Layer", name: str, values: Any, known: frozenset[str]) -> "_Layer":

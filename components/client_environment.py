@@ -1,0 +1,114 @@
+"""One client's environment: everything the client owns, wired by real dependencies only."""
+
+from typing import Any
+
+import pulumi
+import pulumi_random as random
+from pulumi_command import local
+
+from components.repository import declare_repository
+from components.schema.resource import Schema
+from components.settings import ClientSettings
+from components.site import declare_site
+from components.supabase.api_key import ApiKey
+from components.supabase.endpoints import Endpoints
+from components.supabase.project import Project
+
+ISOLATION_CHECK = ".venv/bin/python -m components.schema.isolation"
+
+
+class ClientEnvironment(pulumi.ComponentResource):
+    """A Supabase project with the schema, a GitHub repository and a Vercel site, for one client.
+
+    Children are named after their role. `protect` goes on what must survive, never on the component: inherited, it
+    would block rotating the password and every replacement of a child.
+
+    Args:
+        name: logical name of the component.
+        settings: the client's settings, already checked.
+        opts: options of the component.
+    """
+
+    def __init__(self, name: str, settings: ClientSettings, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("client-environments:index:ClientEnvironment", name, {}, opts)
+        self.settings = settings
+        child = pulumi.ResourceOptions(parent=self)
+        self.db_password = random.RandomPassword(
+            "db-password",
+            length=32,
+            special=False,
+            keepers={"generation": str(settings.password_generation)},
+            opts=child,
+        )
+        self.project = Project(
+            "project",
+            client_id=settings.client_id,
+            project_name=settings.project_name,
+            organization=settings.organization,
+            region=settings.region,
+            instance_size=settings.instance_size,
+            db_password=self.db_password.result,
+            paused=settings.paused,
+            adopt=settings.adopt,
+            timeout=settings.ready_timeout,
+            opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
+        )
+        self.endpoints = Endpoints(
+            "endpoints", project_ref=self.project.ref, timeout=settings.ready_timeout, opts=child
+        )
+        self.secret_key = ApiKey(
+            "secret-key",
+            # The key belongs to a project whose API answers, not merely to one that exists.
+            project_ref=self.project.ref,
+            key_name="stack",
+            generation=settings.key_generation,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.endpoints]),
+        )
+        self.schema = Schema(
+            "schema",
+            project_ref=self.project.ref,
+            project_name=settings.project_name,
+            client_id=settings.client_id,
+            db_password=self.db_password.result,
+            timeout=settings.ready_timeout,
+            opts=pulumi.ResourceOptions(parent=self, deleted_with=self.project),
+        )
+        self.isolation_check = local.Command(
+            "isolation-check",
+            create=ISOLATION_CHECK,
+            # Through the environment, not `triggers`: a trigger would replace the command, a value only reruns it.
+            environment={
+                "DATABASE_URL": self.schema.dsn,
+                "PGPASSWORD": self.db_password.result,
+                "SCHEMA_APPLIED_AT": self.schema.applied_at,
+            },
+            opts=child,
+        )
+        self.repository = declare_repository(
+            settings,
+            api_url=self.endpoints.api_url,
+            publishable_key=self.endpoints.publishable_key,
+            parent=self,
+        )
+        self.site = declare_site(
+            settings,
+            repository_full_name=self.repository.full_name,
+            api_url=self.endpoints.api_url,
+            publishable_key=self.endpoints.publishable_key,
+            secret_key=self.secret_key.value,
+            parent=self,
+        )
+        self.register_outputs(self.stack_outputs())
+
+    def stack_outputs(self) -> dict[str, Any]:
+        """The outputs of the stack: names are a contract with scripts that read them."""
+        return {
+            "project_ref": self.project.ref,
+            "region": self.settings.region,
+            "api_url": self.endpoints.api_url,
+            "publishable_key": self.endpoints.publishable_key,
+            "secret_key": self.secret_key.value,
+            "schema_version": self.schema.version,
+            "repository_url": self.repository.html_url,
+            "site_url": self.site.url,
+        }
