@@ -1,0 +1,196 @@
+"""Apply the pending migrations in one transaction: DDL, ledger, ownership mark, and the proof of what came out.
+
+Three round trips however many statements there are: lock and ledger; everything pending with the catalog that results;
+commit. Two applies at once queue at an advisory lock, and the second finds nothing to do. Knows no Pulumi.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+
+from components.errors import OperatorError
+from components.schema import catalog, ledger
+from components.schema.migrations import Migration, Statement, code_start, position
+
+LOCK_KEY = 0x636C69656E74  # "client": one apply at a time per database
+SESSION = (
+    # Waiting for another apply may take as long as that apply; waiting for a lock on a table blocks its readers.
+    "set local lock_timeout = '120s'",
+    f"select pg_advisory_xact_lock({LOCK_KEY})",
+    "set local lock_timeout = '5s'",
+    "set local statement_timeout = '300s'",
+)
+MARK = """
+insert into private.environment_mark as mark (client_id, project_name) values (%s, %s)
+on conflict (singleton) do update set client_id = excluded.client_id, project_name = excluded.project_name
+where (mark.client_id, mark.project_name) <> (excluded.client_id, excluded.project_name)
+"""
+
+
+@dataclass(frozen=True)
+class Mark:
+    """Whose environment a database is."""
+
+    client_id: str
+    project_name: str
+
+
+@dataclass(frozen=True)
+class Live:
+    """What a database holds.
+
+    Attributes:
+        migrations: applied versions with their digests.
+        catalog: objects of the schemas public and private with their definitions.
+    """
+
+    migrations: dict[str, str]
+    catalog: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """What an apply did.
+
+    Attributes:
+        files: the migrations it applied, none when there was nothing to do.
+        live: what the database holds now.
+        warnings: objects outside the security part that are not as reviewed, and objects that are not ours.
+    """
+
+    files: tuple[str, ...]
+    live: Live
+    warnings: tuple[str, ...]
+
+
+class MigrationError(OperatorError):
+    """A statement failed: `where` is file:line:column, and the text shows the line with a caret under the column."""
+
+    def __init__(self, migration: Migration, statement: Statement, error: psycopg.Error) -> None:
+        diag = error.diag
+        told = diag.statement_position
+        offset = statement.offset + int(told) - 1 if told else code_start(statement)
+        line, column = position(migration.text, offset)
+        # The detail of a failed check is the whole row, a client's data.
+        detail = None if error.sqlstate == "23514" else diag.message_detail
+        notes = [f"{label}: {note}" for label, note in (("Detail", detail), ("Hint", diag.message_hint)) if note]
+        super().__init__(
+            f"{diag.message_primary or type(error).__name__} (SQLSTATE {error.sqlstate})",
+            f"{migration.file}:{line}:{column}",
+            " ".join([*notes, "Nothing was applied."]),
+        )
+        source = migration.text.splitlines()[line - 1].replace("\t", " ")
+        self.args = (f"{self.args[0]}\n  {source}\n  {' ' * (column - 1)}^",)
+
+
+MigrationError.__module__ = "builtins"
+
+
+def apply(
+    connection: psycopg.Connection[Any],
+    migrations: Sequence[Migration],
+    *,
+    mark: Mark | None = None,
+    snapshot: catalog.Catalog | None = None,
+) -> Applied:
+    """Bring a database up to the newest migration, all or nothing.
+
+    Args:
+        connection: not in autocommit mode and outside a transaction; committed on success, rolled back on any failure.
+        migrations: all migration files, oldest first.
+        mark: ownership to record, once the first migration has made its table.
+        snapshot: the reviewed catalog; without it nothing is compared.
+
+    Raises:
+        MigrationError: a statement failed.
+        OperatorError: ledger and files disagree, the result is not what was reviewed, or the database went away.
+    """
+    try:
+        with connection.cursor() as cursor:
+            rows = lock_ledger(connection, cursor)
+            todo = ledger.pending(migrations, rows)
+            live = Live({row.version: row.digest or "" for row in rows}, run(connection, todo, mark))
+        live.migrations.update({migration.version: migration.digest for migration in todo})
+        differences = catalog.compare(live.catalog, snapshot) if snapshot is not None else catalog.Differences()
+        if differences.security:
+            raise _unreviewed(differences.security)
+        connection.commit()
+    except psycopg.Error as error:
+        raise database_error(error, "Nothing was applied unless the connection was lost at the very end.") from error
+    finally:
+        if not connection.closed:
+            connection.rollback()
+    foreign = (f"{name} (not ours)" for name in differences.foreign)
+    return Applied(tuple(migration.file for migration in todo), live, (*differences.other, *foreign))
+
+
+def read_live(connection: psycopg.Connection[Any]) -> Live:
+    """What the database holds, read without writing anything.
+
+    Raises:
+        OperatorError: the database refused or went away.
+    """
+    try:
+        with connection.pipeline(), connection.cursor() as probe, connection.cursor() as objects:
+            probe.execute(ledger.EXISTS)
+            connection.execute("set local search_path = ''")
+            objects.execute(catalog.query())
+            exists, found = probe.fetchone(), dict(objects.fetchall())
+        rows = connection.execute(ledger.READ).fetchall() if exists and exists[0] else []
+    except psycopg.Error as error:
+        raise database_error(error) from error
+    finally:
+        if not connection.closed:
+            connection.rollback()
+    return Live({version: digest or "" for version, _, digest in rows}, found)
+
+
+def database_error(error: psycopg.Error, remedy: str = "") -> OperatorError:
+    """What the database said, in one line."""
+    said = error.diag.message_primary or str(error) or type(error).__name__
+    return OperatorError(f"{said} (SQLSTATE {error.sqlstate})" if error.sqlstate else said, "database", remedy)
+
+
+def lock_ledger(connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any]) -> list[ledger.Row]:
+    """Begin a transaction that holds the ledger alone, and read it."""
+    with connection.pipeline():
+        for command in (*SESSION, *ledger.CREATE.split(";")):
+            connection.execute(command)
+        cursor.execute(ledger.READ)
+    return [ledger.Row(*row) for row in cursor]
+
+
+def run(connection: psycopg.Connection[Any], todo: Sequence[Migration], mark: Mark | None) -> dict[str, str]:
+    """Run migrations in the open transaction, in one round trip, and read the catalog they lead to."""
+    sent: list[tuple[Migration, Statement, psycopg.Cursor[Any]]] = []
+    objects = connection.cursor()
+    try:
+        with connection.pipeline():
+            for migration in todo:
+                for statement in migration.statements:
+                    # No parameters: percent signs in SQL stay what they are.
+                    cursor = connection.cursor()
+                    sent.append((migration, statement, cursor.execute(statement.text)))
+                texts = [statement.text for statement in migration.statements]
+                connection.execute(ledger.INSERT, (migration.version, migration.name, texts))
+            if mark:
+                connection.execute(MARK, (mark.client_id, mark.project_name))
+            connection.execute("set local search_path = ''")
+            objects.execute(catalog.query())
+    except psycopg.Error as error:
+        failed = next(((m, s) for m, s, cursor in sent if cursor.pgresult is None), None)
+        if failed and error.sqlstate:
+            raise MigrationError(*failed, error) from None
+        raise
+    return dict(objects.fetchall())
+
+
+def _unreviewed(objects: Sequence[str]) -> OperatorError:
+    named = ", ".join(objects[:5]) + (f" and {len(objects) - 5} more" if len(objects) > 5 else "")
+    return OperatorError(
+        f"security is not as reviewed in sql/snapshot.json: {named}",
+        "database",
+        "Nothing was applied. Undo what was changed by hand, or run make snapshot and review a new migration.",
+    )

@@ -1,0 +1,60 @@
+"""The ledger of applied migrations: the Supabase CLI's own table, so that either tool goes on where the other ended."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from components.errors import OperatorError
+from components.schema.migrations import Migration
+
+CREATE = """
+create schema if not exists supabase_migrations;
+create table if not exists supabase_migrations.schema_migrations (
+  version text not null primary key, statements text[], name text)
+"""
+EXISTS = "select to_regclass('supabase_migrations.schema_migrations') is not null"
+# The digest of `Migration.digest`; rows that other tools wrote without statements have none.
+READ = """
+select version, coalesce(name, ''), encode(sha256(convert_to(array_to_string(statements, chr(30)), 'UTF8')), 'hex')
+from supabase_migrations.schema_migrations order by version collate "C"
+"""
+INSERT = "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)"
+
+
+@dataclass(frozen=True)
+class Row:
+    """One applied migration as the database remembers it; `digest` is None when the row holds no statements."""
+
+    version: str
+    name: str
+    digest: str | None
+
+
+def pending(migrations: Sequence[Migration], rows: Sequence[Row]) -> tuple[Migration, ...]:
+    """The migrations that are still to be applied, oldest first.
+
+    Raises:
+        OperatorError: files and ledger tell different stories: an applied file was edited or is missing, or a file is
+            older than the newest applied one.
+    """
+    files: Mapping[str, Migration] = {migration.version: migration for migration in migrations}
+    applied = {row.version: row for row in rows}
+    for row in rows:
+        if row.version not in files:
+            raise OperatorError(
+                "is applied in the database but has no file",
+                f"migration {row.version} {row.name}".rstrip(),
+                "Restore sql/migrations from the checkout that applied it.",
+            )
+        if row.digest != files[row.version].digest:
+            raise OperatorError(
+                "was edited after it had been applied" if row.digest else "is applied, but the ledger holds no SQL",
+                files[row.version].file,
+                "Restore the file and put the change into a new migration.",
+            )
+    newest = max(applied, default="")
+    todo = tuple(migration for migration in migrations if migration.version not in applied)
+    if late := next((migration for migration in todo if migration.version < newest), None):
+        raise OperatorError(
+            f"is older than {newest}, which is already applied", late.file, "Give it a timestamp after the newest one."
+        )
+    return todo
