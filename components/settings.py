@@ -100,20 +100,23 @@ class ClientSettings:
     vercel_team: str | None
 
 
-def load_settings(client: str, root: Path, environment: str | None = None) -> ClientSettings:
+def load_settings(
+    client: str, root: Path, environment: str | None = None, variables: Mapping[str, str] = os.environ
+) -> ClientSettings:
     """Read and check the settings of one client.
 
     Args:
         client: client id, the stack's name.
         root: the folder that holds the `Pulumi.*.yaml` files.
         environment: overrides the file's `environment` (local mode); the variable `CLIENT_ENVIRONMENT` does too.
+        variables: the environment variables that settings fall back to.
 
     Raises:
         OperatorError: naming property, value and rule of the first setting that is wrong.
     """
     check_client_id(client)
     own = _Layer(root / f"Pulumi.{client}.yaml", CLIENT_KEYS)
-    chosen = environment or os.environ.get("CLIENT_ENVIRONMENT") or own.text("environment", "prod")
+    chosen = environment or variables.get("CLIENT_ENVIRONMENT") or own.text("environment", "prod")
     if not SLUG.fullmatch(chosen):
         raise own.refuse("environment", chosen, "must be a lower-case slug with a file Pulumi.<environment>.yaml")
     shared = _Layer(root / f"Pulumi.{chosen}.yaml", ENVIRONMENT_KEYS)
@@ -133,7 +136,7 @@ def load_settings(client: str, root: Path, environment: str | None = None) -> Cl
     if not REGION.fullmatch(region):
         raise shared.refuse("region", region, "must be a region code such as eu-west-2")
     organization = (
-        shared.text("organization", "") or os.environ.get("SUPABASE_ORG_SLUG") or os.environ.get("SUPABASE_ORG_ID", "")
+        shared.text("organization", "") or variables.get("SUPABASE_ORG_SLUG") or variables.get("SUPABASE_ORG_ID", "")
     )
     if not re.fullmatch(r"[\w-]+", organization):
         raise shared.refuse(

@@ -1,0 +1,5 @@
+"""`python -m automation VERB [CLIENT...]`."""
+
+from automation.cli import main
+
+main()

@@ -1,0 +1,242 @@
+"""One isolated environment per client of the agency.
+
+Exit code 0: done, or nothing to do. 1: preview or drift found changes. 2: failed, or refused.
+"""
+
+import logging
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from automation import demo as tour
+from automation.clients import ProvisioningJob, choose_clients, read_job, write_client
+from automation.drift import Drift, find_drift
+from automation.engine import Engine, Outcome
+from automation.fleet import CHANGES, DONE, FAILED, ClientResult
+from automation.provision import STEPS, is_component, provision, step_of
+from automation.report import markdown
+from automation.session import Session, session
+from components.errors import OperatorError
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+
+Clients = Annotated[list[str] | None, typer.Argument(metavar="[CLIENT]...", help="Client ids.", show_default=False)]
+All = Annotated[bool, typer.Option("--all", help="Every client that has a file.")]
+Shard = Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N parts of the clients.")]
+Parallel = Annotated[int, typer.Option(min=1, max=64, help="Clients at the same time.")]
+Local = Annotated[bool, typer.Option("--local", help="Use the emulators of this machine.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, progress on the other.")]
+
+LOG_FILE = Path(".local/log/automation.log")
+
+
+@app.command()
+def demo(as_json: Json = False) -> None:
+    """Bring one client up on this machine: no account, no cloud, no cost."""
+    with session("demo", local=True, as_json=as_json) as run:
+        tour.demo(run)
+
+
+@app.command()
+def new(
+    client: Annotated[str, typer.Argument(help="Client id: a lower-case slug.")],
+    name: Annotated[str, typer.Option(help="The client's name as people write it.")],
+    email: Annotated[str, typer.Option(help="Address of the client's owner.")],
+    tier: Annotated[str, typer.Option(help="A tier of Pulumi.prod.yaml.")],
+    as_json: Json = False,
+) -> None:
+    """Write the file of a new client."""
+    with session("new", local=False, as_json=as_json) as run:
+        written = write_client(ProvisioningJob(client, name, email, tier), run.root)
+        run.screen.say(f"Pulumi.{client}.yaml {'written' if written else 'says so already'}.")
+        run.screen.say(f"Next: python -m automation preview {client}")
+        run.end([ClientResult(client, DONE, {"written": written})])
+
+
+@app.command()
+def up(
+    clients: Clients = None,
+    every: All = False,
+    shard: Shard = "1/1",
+    parallel: Parallel = 4,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """Create or update clients."""
+    with session("up", local=local, as_json=as_json) as run:
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            job = read_job(client, run.root, local=local)
+            result = provision(job, root=run.root, engine=engine, on_step=run.screen.on_step(client))
+            return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)
+
+        chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
+        results = run.run(chosen, act, parallel=parallel, writes=True)
+        run.screen.steps_table(results)
+        run.end(results)
+
+
+@app.command()
+def preview(
+    clients: Clients = None,
+    every: All = False,
+    shard: Shard = "1/1",
+    parallel: Parallel = 4,
+    local: Local = False,
+    as_json: Json = False,
+) -> None:
+    """Show what `up` would do."""
+    with session("preview", local=local, as_json=as_json) as run:
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            return _planned(client, engine.preview(on_step=run.screen.on_step(client)))
+
+        chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
+        results = run.run(chosen, act, parallel=parallel)
+        rows = [(result.client, str(len(result.data.get("changes", ()))), result.error or "") for result in results]
+        run.screen.table("", ("client", "changes", "error"), rows)
+        run.end(results)
+
+
+@app.command()
+def drift(
+    clients: Clients = None,
+    every: All = False,
+    shard: Shard = "1/1",
+    parallel: Parallel = 4,
+    local: Local = False,
+    as_json: Json = False,
+    report: Annotated[Path | None, typer.Option("--markdown", help="Also write the report to this file.")] = None,
+) -> None:
+    """Tell changes by this program and changes by hand apart; changes nothing."""
+    with session("drift", local=local, as_json=as_json) as run:
+        found: dict[str, Drift] = {}
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            finding = found[client] = find_drift(client, engine)
+            code = FAILED if finding.error else CHANGES if finding.program or finding.hand else DONE
+            return ClientResult(client, code, finding.as_json(), finding.error)
+
+        chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
+        results = run.run(chosen, act, parallel=parallel, writes=True)
+        findings = [found.get(result.client) or Drift(result.client, error=result.error) for result in results]
+        _show_drift(run, findings)
+        if report:
+            report.write_text(markdown(findings, run.engine_name), encoding="utf-8")
+        run.end(results)
+
+
+@app.command()
+def status(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
+    """Show the five steps of clients, from state."""
+    with session("status", local=local, as_json=as_json) as run:
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            found = [r for r in engine.resources() if not is_component(r["type"])]
+            names = [step_of(resource["urn"].split("::", 3)[3], resource["type"]) for resource in found]
+            return ClientResult(client, DONE, {"steps": {step: names.count(step) for step in STEPS}})
+
+        results = run.run(choose_clients(run.root, clients or (), every=every), act, parallel=4)
+        rows = [(r.client, *(str(count or "-") for count in r.data.get("steps", {}).values())) for r in results]
+        run.screen.table("resources in state", ("client", *STEPS), rows)
+        run.end(results)
+
+
+@app.command()
+def outputs(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
+    """Show the outputs of clients, secrets masked."""
+    with session("outputs", local=local, as_json=as_json) as run:
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            outcome = engine.outputs()
+            shown = {key: "[secret]" if key in outcome.secret_outputs else v for key, v in outcome.outputs.items()}
+            return ClientResult(client, FAILED if outcome.error else DONE, {"outputs": shown}, outcome.error)
+
+        results = run.run(choose_clients(run.root, clients or (), every=every), act, parallel=4)
+        for result in results:
+            rows = [(key, str(value)) for key, value in sorted(result.data.get("outputs", {}).items())]
+            run.screen.table(result.client, ("output", "value"), rows)
+        run.end(results)
+
+
+@app.command()
+def destroy(
+    clients: Clients = None,
+    every: All = False,
+    parallel: Parallel = 4,
+    local: Local = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Delete everything that clients have, after showing it; stops on anything protected."""
+    with session("destroy", local=local, as_json=as_json) as run:
+        chosen = choose_clients(run.root, clients or (), every=every)
+        plans = run.run(chosen, _doomed, parallel=parallel, writes=True)
+        for plan in plans:
+            run.screen.say(f"{plan.client}: {', '.join(plan.data.get('delete', ())) or 'nothing'} to delete")
+        if any(plan.error for plan in plans) or not any(plan.data["delete"] for plan in plans):
+            run.end(plans)
+        if not yes:
+            _confirm(chosen, as_json=as_json)
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            outcome = engine.destroy(on_step=run.screen.on_step(client))
+            deleted = [step.name for step in outcome.steps if step.operation == "delete" and step.status == "done"]
+            return ClientResult(client, FAILED if outcome.error else DONE, {"deleted": deleted}, outcome.error)
+
+        run.end(run.run(chosen, act, parallel=parallel, writes=True))
+
+
+def _planned(client: str, outcome: Outcome) -> ClientResult:
+    changes = [
+        {"name": step.name, "type": step.type, "operation": step.operation, "properties": step.changed}
+        | {"unknown_only": step.unknown_only, "simulated": step.simulated}
+        for step in outcome.changes
+        if not is_component(step.type)
+    ]
+    code = FAILED if outcome.error else CHANGES if changes else DONE
+    return ClientResult(client, code, {"changes": changes, "seconds": round(outcome.seconds, 2)}, outcome.error)
+
+
+def _doomed(client: str, engine: Engine) -> ClientResult:
+    found = [(r["urn"].split("::", 3)[3], r) for r in engine.resources() if not is_component(r["type"])]
+    data: dict[str, Any] = {"delete": [name for name, _ in reversed(found)]}
+    if protected := [name for name, resource in found if resource.get("protect")]:
+        remedy = "Nothing was deleted. Set protect: false in the environment's file, run up, then destroy."
+        return ClientResult(client, FAILED, data, f"{', '.join(protected)}: protected. {remedy}")
+    return ClientResult(client, DONE, data)
+
+
+def _confirm(clients: list[str], *, as_json: bool) -> None:
+    if as_json or not sys.stdin.isatty():
+        raise OperatorError("needs --yes where nobody can answer", "destroy")
+    if typer.prompt(f"Type {' '.join(clients)} to delete all of it") != " ".join(clients):
+        raise OperatorError("not confirmed", "destroy", "Nothing was deleted.")
+
+
+def _show_drift(run: Session, findings: list[Drift]) -> None:
+    rows = [
+        (finding.client, origin, change.operation, change.resource, ", ".join(change.properties))
+        for finding in findings
+        for origin, changes in (("this program", finding.program), ("by hand", finding.hand))
+        for change in changes
+    ]
+    if rows:
+        run.screen.table("", ("client", "origin", "operation", "resource", "properties"), rows)
+    clean = [finding.client for finding in findings if not (finding.error or finding.program or finding.hand)]
+    if clean:
+        run.screen.say(f"No drift: {', '.join(clean)}", "green")
+
+
+def main() -> None:
+    """Entry point: what nobody foresaw is one line too, its traceback goes to the log file."""
+    try:
+        app()
+    except Exception as error:
+        LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
+        logging.basicConfig(filename=LOG_FILE, format="%(asctime)s %(levelname)s %(message)s")
+        logging.exception("unexpected")
+        print(f"Unexpected {type(error).__name__}. The traceback is in {LOG_FILE}.", file=sys.stderr)  # noqa: T201
+        sys.exit(FAILED)

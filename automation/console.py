@@ -1,0 +1,125 @@
+"""What an operator sees: a line for each resource as it ends, a summary table, errors in one line."""
+
+import json
+import sys
+import threading
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from rich.console import Console
+from rich.status import Status
+from rich.table import Table
+from rich.text import Text
+
+from automation.engine import OnStep, Step
+from automation.fleet import ClientResult
+from automation.provision import is_component
+
+SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "replace": ("±", "yellow"), "delete": ("-", "red")}
+STYLES = {"created": "green", "updated": "yellow", "unchanged": "dim", "failed": "bold red", "skipped": "dim"}
+SIMULATED = "(simulated)"
+
+
+class Screen:
+    """Progress and summary; with `as_json` they go to the error stream, and standard output holds one JSON object."""
+
+    def __init__(self, *, as_json: bool) -> None:
+        self._as_json = as_json
+        self._out = Console(stderr=as_json, highlight=False, soft_wrap=True)
+        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._lock = threading.Lock()
+        self._running: dict[tuple[str, str], str] = {}
+        self._status: Status | None = None
+
+    def say(self, text: str = "", style: str = "") -> None:
+        """One line, taken literally."""
+        self._out.print(Text(text, style=style))
+
+    def working(self, text: str) -> AbstractContextManager[object]:
+        """Shows what runs while the block lasts, on a terminal."""
+        if not self._out.is_terminal:
+            return nullcontext()
+        self._status = Status(text, console=self._out)
+        return self._status
+
+    def on_step(self, client: str) -> OnStep:
+        """A callback that prints what ends and shows what runs."""
+
+        def see(step: Step) -> None:
+            with self._lock:
+                self._see(client, step)
+
+        return see
+
+    def _see(self, client: str, step: Step) -> None:
+        if step.status == "running":
+            self._running[client, step.urn] = step.name
+        else:
+            self._running.pop((client, step.urn), None)
+            if step.operation not in {"same", "read", "refresh"} or step.status == "failed":
+                self._out.print(_line(client, step))
+        if self._status:
+            self._status.update(Text(", ".join(dict.fromkeys(self._running.values())) or "working"))
+
+    def steps_table(self, results: Sequence[ClientResult]) -> None:
+        """The five steps: a row each for one client, a column each for several."""
+        if not any("steps" in result.data for result in results):
+            return
+        if len(results) == 1:
+            table = Table("step", "status", "seconds", "", title=results[0].client, title_justify="left")
+            for step in results[0].data.get("steps", ()):
+                note = SIMULATED if step["simulated"] else ""
+                table.add_row(step["name"], _status(step["status"]), f"{step['seconds']:.1f}", note)
+        else:
+            names = next((list(map(_name, result.data["steps"])) for result in results if "steps" in result.data), [])
+            table = Table("client", *names)
+            for result in results:
+                cells = [_status(step["status"], step["simulated"]) for step in result.data.get("steps", ())]
+                table.add_row(result.client, *cells or [_status("failed")] * len(names))
+        self._out.print(table)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+        """A plain table of texts."""
+        table = Table(*columns, title=title, title_justify="left")
+        for row in rows:
+            table.add_row(*map(Text, row))
+        self._out.print(table)
+
+    def error(self, text: str) -> None:
+        """One line on the error stream."""
+        self._err.print(Text(text, style="bold red"))
+
+    def emit(self, content: Mapping[str, Any]) -> None:
+        """The one JSON object, when it was asked for."""
+        if self._as_json:
+            json.dump(content, sys.stdout, indent=2, default=str)
+            sys.stdout.write("\n")
+
+
+def _name(step: Mapping[str, Any]) -> str:
+    return str(step["name"])
+
+
+def _status(status: str, simulated: bool = False) -> Text:
+    return Text(f"{status} {SIMULATED}" if simulated else status, STYLES.get(status, ""))
+
+
+def _line(client: str, step: Step) -> Text:
+    sign, style = SIGNS.get(step.operation, (" ", ""))
+    failed = step.status == "failed"
+    text = Text(f"{client}  ", "dim")
+    text.append("! " if failed else f"{sign} ", "bold red" if failed else style)
+    text.append(step.name, "dim" if is_component(step.type) else "")
+    text.append(f"  {step.operation} {step.status}", "bold red" if failed else style)
+    if step.changed and step.operation != "create":
+        text.append(f"  {', '.join(step.changed)}")
+    if step.unknown_only:
+        text.append("  (may change: depends on the above)", "dim")
+    if step.status == "done":
+        text.append(f"  {step.seconds:.1f} s", "dim")
+    if step.simulated:
+        text.append(f"  {SIMULATED}", "magenta")
+    if step.error:
+        text.append(f"  {step.error}", "red")
+    return text

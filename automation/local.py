@@ -1,0 +1,67 @@
+"""Local mode: the emulators of this machine, started when they do not run, and the variables that lead to them."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from components.errors import OperatorError
+
+STATE = Path(".local/emulators")
+
+
+@dataclass(frozen=True)
+class Emulators:
+    """The emulators that run.
+
+    Attributes:
+        exports: the environment variables that point every provider at them.
+        services: service name -> base URL.
+    """
+
+    exports: Mapping[str, str]
+    services: Mapping[str, str]
+
+
+def start_emulators(root: Path) -> Emulators:
+    """Start the emulators in the background, or find the ones that run; they outlive this process.
+
+    Raises:
+        OperatorError: they could not be started.
+    """
+    ready = root / STATE / "ready.json"
+    found = _read(ready)
+    if found is None or not _answers(found):
+        command = [sys.executable, "-m", "emulators", "--detach", "--state", str(STATE)]
+        started = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        found = _read(ready)
+        if started.returncode != 0 or found is None:
+            said = started.stderr.strip().splitlines()
+            raise OperatorError(said[-1] if said else "did not start", "emulators", f"See {STATE / 'log'}.")
+    return Emulators(found["exports"], found["services"])
+
+
+def _read(ready: Path) -> dict[str, Any] | None:
+    try:
+        content: dict[str, Any] = json.loads(ready.read_text())
+    except (FileNotFoundError, json.JSONDecodeError):
+        return None
+    return content
+
+
+def _answers(found: Mapping[str, Any]) -> bool:
+    """Whether the process is alive and every service takes a connection; a file left by a crash fails this."""
+    try:
+        os.kill(int(found["pid"]), 0)
+        for url in found["services"].values():
+            address = urlsplit(url)
+            socket.create_connection((address.hostname, address.port), timeout=2).close()
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,115 @@
+"""Turns the event stream of Pulumi's engine into steps."""
+
+import re
+import time
+from collections.abc import Iterator
+from typing import Any
+
+from pulumi.automation import EngineEvent, events
+
+from automation.engine import OnStep, Step
+
+UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
+# Of a replacement only the creating half counts: its other steps are the same change once more.
+OPERATIONS = {
+    "create": "create",
+    "update": "update",
+    "create-replacement": "replace",
+    "delete": "delete",
+    "same": "same",
+    "read": "read",
+    "refresh": "refresh",
+    "import": "create",
+}
+
+
+class Recorder:
+    """Turns the engine's events into steps, in order of completion."""
+
+    def __init__(self, on_step: OnStep | None) -> None:
+        self.steps: list[Step] = []
+        self.diagnostics: list[str] = []
+        self._errors: dict[str, str] = {}
+        self._began: dict[tuple[str, str], float] = {}
+        self._on_step = on_step
+
+    def see(self, event: EngineEvent) -> None:
+        if event.diagnostic_event:
+            self._diagnose(event.diagnostic_event)
+        elif event.resource_pre_event:
+            self._begin(event.resource_pre_event.metadata, planning=bool(event.resource_pre_event.planning))
+        elif event.res_outputs_event:
+            planning = bool(event.res_outputs_event.planning)
+            self._end(event.res_outputs_event.metadata, "planned" if planning else "done")
+        elif event.res_op_failed_event:
+            self._end(event.res_op_failed_event.metadata, "failed")
+
+    def error(self) -> str | None:
+        """The first error: of a resource if there is one, else of the program."""
+        failed = [step.error for step in self.steps if step.error]
+        return failed[0] if failed else next(iter(self._errors.values()), None)
+
+    def _diagnose(self, event: events.DiagnosticEvent) -> None:
+        text = one_line(event.message)
+        if event.severity == "error":
+            self._errors.setdefault(event.urn or "", text)
+        if event.severity in {"error", "warning"} and text:
+            self.diagnostics.append(text)
+
+    def _begin(self, metadata: events.StepEventMetadata, *, planning: bool) -> None:
+        self._began[metadata.urn, metadata.op] = time.monotonic()
+        step = _step(metadata, "running", 0.0)
+        if step and not planning and self._on_step:
+            self._on_step(step)
+
+    def _end(self, metadata: events.StepEventMetadata, status: str) -> None:
+        seconds = time.monotonic() - self._began.get((metadata.urn, metadata.op), time.monotonic())
+        error = self._errors.get(metadata.urn, "failed") if status == "failed" else None
+        step = _step(metadata, status, seconds, error)
+        if step:
+            self.steps.append(step)
+            if self._on_step:
+                self._on_step(step)
+
+
+def _step(metadata: events.StepEventMetadata, status: str, seconds: float, error: str | None = None) -> Step | None:
+    operation = OPERATIONS.get(str(metadata.op.value))
+    # Providers and the stack itself are the engine's own business.
+    if operation is None or metadata.type.startswith("pulumi:"):
+        return None
+    changed = _changed(metadata, operation)
+    inputs = (metadata.new.inputs if metadata.new else None) or {}
+    unknown = operation == "update" and bool(changed) and all(UNKNOWN in str(_at(inputs, path)) for path in changed)
+    return Step(metadata.urn, operation, status, changed, unknown, seconds=seconds, error=error)
+
+
+def _changed(metadata: events.StepEventMetadata, operation: str) -> tuple[str, ...]:
+    if metadata.detailed_diff:
+        return tuple(sorted(metadata.detailed_diff))
+    if operation not in {"update", "replace", "refresh"} or metadata.old is None or metadata.new is None:
+        return ()
+    old, new = metadata.old.inputs or {}, metadata.new.inputs or {}
+    return tuple(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
+
+
+def _at(inputs: Any, path: str) -> Any:
+    """The value at a property path such as `environment.NAME` or `rules[0].id`; None where there is none."""
+    for key in re.findall(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+)\]|([^.\[\]]+)', path):
+        try:
+            inputs = inputs[int(key[1])] if key[1] else inputs[key[0] or key[2]]
+        except (KeyError, IndexError, TypeError):
+            return None
+        if inputs == UNKNOWN:
+            break
+    return inputs
+
+
+def text_lines(text: str) -> Iterator[str]:
+    """The lines of a message that say something, without colours."""
+    return (line.strip() for line in COLOURS.sub("", text).splitlines() if line.strip())
+
+
+def one_line(text: str) -> str:
+    """A message in one line, without colours."""
+    return " ".join(text_lines(text))

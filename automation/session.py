@@ -1,0 +1,101 @@
+"""One run of one verb: which clients, under which engine, and how it ends."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import typer
+
+from automation.clients import read_job
+from automation.console import Screen
+from automation.engine import Engine
+from automation.fleet import FAILED, ClientResult, exit_code, run_fleet
+from automation.report import redact
+from automation.workspace import Workspace, open_workspace
+from components.errors import OperatorError
+
+Action = Callable[[str, Engine], ClientResult]
+
+
+class Session:
+    """Runs a verb's action for each client and ends the process with its exit code."""
+
+    def __init__(self, verb: str, *, local: bool, as_json: bool) -> None:
+        self.verb, self.local, self.root = verb, local, Path.cwd()
+        self.screen = Screen(as_json=as_json)
+        self._workspace: Workspace | None = None
+        if not (self.root / "Pulumi.yaml").exists():
+            raise OperatorError("no Pulumi.yaml here", str(self.root), "Run this in the repository's root.")
+
+    def workspace(self, *, writes: bool) -> Workspace:
+        """The workspace, opened on first use; says which engine carries the work."""
+        if self._workspace is None:
+            self._workspace = open_workspace(self.root, local=self.local, writes=writes)
+            self.screen.say(f"{self.verb} with engine: {self._workspace.engine_name}", "bold")
+            if self._workspace.pulumi is None:
+                self.screen.say("Without the pulumi command GitHub and Vercel are simulated; each such line says so.")
+        return self._workspace
+
+    @property
+    def engine_name(self) -> str | None:
+        """The engine's name, once the workspace is open."""
+        return self._workspace.engine_name if self._workspace else None
+
+    def run(
+        self, clients: Sequence[str], action: Action, *, parallel: int, writes: bool = False
+    ) -> tuple[ClientResult, ...]:
+        """The results of an action over clients; settings are checked before anything is started."""
+        refused = {client: result for client in clients if (result := self._check(client))}
+        sound = [client for client in clients if client not in refused]
+        if not sound:
+            return tuple(refused.values())
+        workspace = self.workspace(writes=writes)
+
+        def act(client: str) -> ClientResult:
+            return action(client, workspace.engine(client))
+
+        with self.screen.working("starting"):
+            done = {result.client: result for result in run_fleet(sound, act, parallel=parallel)}
+        return tuple(refused.get(client) or self._clean(done[client]) for client in clients)
+
+    def _check(self, client: str) -> ClientResult | None:
+        try:
+            read_job(client, self.root, local=self.local)
+        except OperatorError as error:
+            return ClientResult(client, FAILED, error=str(error))
+        return None
+
+    def _clean(self, result: ClientResult) -> ClientResult:
+        environment = self._workspace.environment if self._workspace else {}
+        return replace(result, error=redact(result.error, environment)) if result.error else result
+
+    def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None) -> None:
+        """Say what failed, print the JSON object when asked for, and leave with the exit code of the results.
+
+        Raises:
+            typer.Exit: always.
+        """
+        for result in results:
+            if result.error:
+                self.screen.error(f"{result.client}: {result.error}")
+        code = exit_code(results)
+        self.screen.emit(
+            {"verb": self.verb, "engine": self.engine_name, "status": ("done", "changes", "failed")[code]}
+            | {"clients": [result.as_json() for result in results]}
+            | dict(more or {})
+        )
+        raise typer.Exit(code)
+
+
+@contextmanager
+def session(verb: str, *, local: bool, as_json: bool) -> Iterator[Session]:
+    """A session whose refusals become one line, the JSON object and exit code 2."""
+    try:
+        yield Session(verb, local=local, as_json=as_json)
+    except OperatorError as error:
+        screen = Screen(as_json=as_json)
+        screen.error(str(error))
+        screen.emit({"verb": verb, "engine": None, "status": "failed", "error": str(error), "clients": []})
+        raise typer.Exit(FAILED) from None
