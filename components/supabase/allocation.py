@@ -1,0 +1,151 @@
+"""The life of a project at Supabase: find or create, look, change, remove. Every step can be repeated."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from components.dynamic import require_engine
+from components.errors import OperatorError
+from components.supabase.client import Client
+from components.supabase.database import Login, find_address, login, wait_for_database
+from components.supabase.errors import ApiError
+from components.supabase.models import GONE, PAUSED, OrganizationRecord, ProjectRecord
+from components.supabase.ownership import Wanted, take
+from components.supabase.waiting import Pending, wait_for_active, wait_until
+
+CHANGED_BY_HAND = "(changed by hand)"
+
+
+def allocate(client: Client, wanted: Wanted) -> str:
+    """Find our project or create it, and give its ref as soon as there is one.
+
+    Raises:
+        OperatorError: the token, the organization, the region or the name will not do; nothing was created.
+    """
+    visible_organization(client, wanted.organization)
+    if found := _find(client, wanted):
+        return take(client, found, wanted)
+    _check_region(client, wanted)
+    require_engine()
+    try:
+        return client.create_project(
+            name=wanted.project_name,
+            organization=wanted.organization,
+            region=wanted.region,
+            password=wanted.db_password,
+            instance_size=wanted.instance_size,
+        ).ref
+    except ApiError as error:
+        # The answer may be lost and the project made, and billed: look before anybody asks for another.
+        found = _find(client, wanted) if error.ambiguous else None
+        if found is None:
+            raise
+        return take(client, found, wanted)
+
+
+def visible_organization(client: Client, slug: str) -> OrganizationRecord:
+    """The organization, or a refusal that names those the token sees."""
+    try:
+        return client.organization(slug)
+    except ApiError as error:
+        if not (error.forbidden or error.not_found):
+            raise
+        seen = ", ".join(organization.slug for organization in client.organizations()) or "none"
+        raise OperatorError(
+            f"the access token does not see organization '{slug}' (it sees: {seen})",
+            "organization",
+            "Set `organization` in Pulumi.<environment>.yaml or SUPABASE_ORG_SLUG, or use another token.",
+        ) from error
+
+
+def live(client: Client, ref: str, recorded: Mapping[str, Any]) -> dict[str, Any] | None:
+    """What the service holds for the inputs of a project, or None when it is gone.
+
+    A password cannot be read: one that no longer works comes back as `CHANGED_BY_HAND`.
+    """
+    try:
+        record = client.project(ref)
+    except ApiError as error:
+        if error.not_found:
+            return None
+        raise
+    if record.status in GONE:
+        return None
+    values = {
+        "project_name": record.name,
+        "organization": record.organization_slug,
+        "region": record.region,
+        "paused": record.status in PAUSED,
+    }
+    if recorded.get("instance_size"):
+        values["instance_size"] = client.instance_size(ref)
+    if record.status.startswith("ACTIVE") and recorded.get("db_password"):
+        address = find_address(client, ref)
+        if address and login(address, recorded["db_password"]) is Login.REFUSED:
+            values["db_password"] = CHANGED_BY_HAND
+    return values
+
+
+def change(client: Client, ref: str, old_password: str, wanted: Wanted) -> None:
+    """Bring a project to what is wanted; returns from a new password only when it works through the pooler."""
+    require_engine()
+    record = client.project(ref)
+    if record.status in PAUSED and not wanted.paused:
+        client.restore_project(ref)
+        record = wait_for_active(client, ref, timeout=wanted.timeout)
+    if record.name != wanted.project_name:
+        client.rename_project(ref, wanted.project_name)
+    if record.status in PAUSED:
+        if old_password != wanted.db_password:
+            raise OperatorError(
+                "the password of a paused project cannot be changed", f"project {ref}", "Set `paused: false` first."
+            )
+        return
+    if old_password != wanted.db_password:
+        client.set_password(ref, wanted.db_password)
+        wait_for_database(client, ref, wanted.db_password, timeout=wanted.timeout)
+    if wanted.instance_size and client.instance_size(ref) != wanted.instance_size:
+        client.set_instance_size(ref, wanted.instance_size)
+        wait_for_active(client, ref, timeout=wanted.timeout)
+    if wanted.paused:
+        client.pause_project(ref)
+
+
+def remove(client: Client, ref: str, timeout: float) -> None:
+    """Delete a project; gone already is as good, and one that is still coming up is waited for."""
+
+    def probe() -> bool | Pending:
+        require_engine()
+        try:
+            client.delete_project(ref)
+        except ApiError as error:
+            if error.not_found or (error.ambiguous and live(client, ref, {}) is None):
+                return True
+            if error.status == 400 and "not ready" in error.reason:
+                return Pending(error.reason, 3.0)
+            raise
+        return True
+
+    wait_until(probe, what=f"deletion of project {ref}", timeout=timeout)
+
+
+def _find(client: Client, wanted: Wanted) -> ProjectRecord | None:
+    listed = client.projects(wanted.organization, wanted.project_name)
+    found = [project for project in listed if project.name == wanted.project_name and project.status not in GONE]
+    if len(found) > 1:
+        raise OperatorError(
+            f"{len(found)} projects of organization {wanted.organization} are named '{wanted.project_name}'",
+            ", ".join(project.ref for project in found),
+            "Rename or delete all but one.",
+        )
+    return found[0] if found else None
+
+
+def _check_region(client: Client, wanted: Wanted) -> None:
+    regions = client.regions(wanted.organization, wanted.instance_size)
+    usable = sorted(region.code for region in regions if not region.status)
+    if wanted.region not in usable:
+        raise OperatorError(
+            f"'{wanted.region}' is not offered to organization {wanted.organization}; there is {', '.join(usable)}",
+            "region",
+            "Change `region` in Pulumi.<environment>.yaml.",
+        )

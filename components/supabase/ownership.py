@@ -1,0 +1,100 @@
+"""Ours or not: a project that exists under the wanted name is taken only with proof."""
+
+from dataclasses import dataclass, field
+
+import pulumi
+
+from components.dynamic import require_engine
+from components.errors import OperatorError
+from components.supabase.client import Client
+from components.supabase.database import PAUSE_AFTER_REFUSAL, Login, find_address, login, wait_for_database
+from components.supabase.errors import ApiError
+from components.supabase.models import OwnershipMark, ProjectRecord
+from components.supabase.waiting import Pending, project_on_its_way, wait_until
+
+MOST_LOGINS = 3
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """A project as the stack wants it; `timeout` in seconds."""
+
+    project_name: str
+    organization: str
+    region: str
+    client_id: str
+    db_password: str = field(repr=False)
+    timeout: float
+    paused: bool = False
+    adopt: bool = False
+    instance_size: str | None = None
+
+
+def take(client: Client, found: ProjectRecord, wanted: Wanted) -> str:
+    """Prove that the project is ours, or adopt it when told to, and give its ref. Nothing changes before the proof.
+
+    Proof is a login with our password, or our mark in the database. Only a password refused twice, ten seconds
+    apart, and no mark mean that it is somebody else's.
+
+    Raises:
+        OperatorError: it is in another region, it is not ours, or neither can be proved.
+    """
+    name = f"project '{found.name}' ({found.ref})"
+    if found.region != wanted.region:
+        raise OperatorError(
+            f"exists in region {found.region}, not in {wanted.region}",
+            name,
+            "Set `region` in Pulumi.<environment>.yaml to where it is, or choose another project name.",
+        )
+    if _password_works(client, found.ref, wanted):
+        return found.ref
+    ours = _marked(client, found.ref, wanted)
+    if not ours and not wanted.adopt:
+        raise OperatorError(
+            f"exists in organization {wanted.organization}, and nothing proves that it is ours: its database refuses"
+            f" our password and holds no mark of client '{wanted.client_id}'",
+            name,
+            f"Choose another project name, or set `adopt: true` in Pulumi.{wanted.client_id}.yaml to take it over and"
+            " reset its database password.",
+        )
+    reason = f"it holds the mark of client '{wanted.client_id}'" if ours else "`adopt: true`"
+    pulumi.log.warn(f"{name}: resetting the database password, because {reason}; whoever uses the old one must change")
+    require_engine()
+    client.set_password(found.ref, wanted.db_password)
+    wait_for_database(client, found.ref, wanted.db_password, timeout=wanted.timeout)
+    return found.ref
+
+
+def _password_works(client: Client, ref: str, wanted: Wanted) -> bool:
+    outcomes: list[Login] = []
+
+    def probe() -> bool | Pending:
+        record = project_on_its_way(client, ref)
+        address = find_address(client, ref) if record.status.startswith("ACTIVE") else None
+        if address is None:
+            return Pending(f"{record.status}, no login possible yet")
+        outcome = login(address, wanted.db_password)
+        state = f"{record.status}, {outcome.value}"
+        if outcome is Login.NO_ANSWER:
+            return Pending(state)  # nobody was asked, so it counts for nothing
+        outcomes.append(outcome)
+        if outcome is Login.ACCEPTED or outcomes.count(Login.REFUSED) == 2:
+            return outcome is Login.ACCEPTED
+        if len(outcomes) == MOST_LOGINS:
+            raise OperatorError(f"cannot tell whether it is ours: {state}", f"project {ref}", "Run `up` again later.")
+        return Pending(state, PAUSE_AFTER_REFUSAL)
+
+    return wait_until(probe, what=f"proof that project {ref} is ours", timeout=wanted.timeout)
+
+
+def _marked(client: Client, ref: str, wanted: Wanted) -> bool:
+    try:
+        return client.ownership_mark(ref) == OwnershipMark(wanted.client_id, wanted.project_name)
+    except ApiError as error:
+        if wanted.adopt:
+            return False
+        raise OperatorError(
+            f"cannot tell whether it is ours, its database could not be asked for our mark: {error.reason}",
+            f"project {ref}",
+            "Run `up` again later.",
+        ) from error
