@@ -93,6 +93,7 @@ class ClientEnvironment(pulumi.ComponentResource):
         self.site = declare_site(
             settings,
             repository_full_name=self.repository.full_name,
+            repository_content=self.repository.content,
             api_url=self.endpoints.api_url,
             publishable_key=self.endpoints.publishable_key,
             secret_key=self.secret_key.value,

@@ -1,0 +1,140 @@
+"""The client's GitHub repository: starter files, default branch, ruleset and what its workflow reads.
+
+Everything inside the repository is `deleted_with` it: destroying costs one request instead of one per file, and an
+archived repository keeps its content.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pulumi
+import pulumi_github as github
+
+from components.errors import OperatorError
+from components.settings import ClientSettings
+
+STARTER = Path(__file__).resolve().parent.parent / "starter"
+BRANCH = "main"
+LEFT_OUT = frozenset({".DS_Store", ".env", ".vercel", "node_modules"})
+
+
+@dataclass(frozen=True)
+class DeclaredRepository:
+    """What others need of the repository.
+
+    Attributes:
+        full_name: `owner/name`.
+        html_url: address for people.
+        content: the resources that put the first commit's content on the default branch.
+    """
+
+    full_name: pulumi.Output[str]
+    html_url: pulumi.Output[str]
+    content: tuple[pulumi.Resource, ...]
+
+
+def declare_repository(
+    settings: ClientSettings,
+    *,
+    api_url: pulumi.Input[str],
+    publishable_key: pulumi.Input[str],
+    parent: pulumi.Resource,
+) -> DeclaredRepository:
+    """Declare a private repository from `starter/`, or from the template repository of the settings.
+
+    Raises:
+        OperatorError: the starter folder is missing or empty, or a file in it is not text.
+    """
+    template = settings.repository_template
+    files = {} if template else read_starter(STARTER)
+    repository = github.Repository(
+        "repository",
+        name=settings.project_name,
+        description=f"Site of {settings.client_name}",
+        visibility="private",
+        auto_init=None if template else True,
+        template=_template(template) if template else None,
+        has_issues=True,
+        has_projects=False,
+        has_wiki=False,
+        delete_branch_on_merge=True,
+        archive_on_destroy=settings.archive_on_destroy,
+        opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect),
+    )
+    inside = pulumi.ResourceOptions(parent=parent, deleted_with=repository)
+    # Accounts may call their first branch otherwise; files and ruleset need a known name.
+    branch = github.BranchDefault("default-branch", repository=repository.name, branch=BRANCH, rename=True, opts=inside)
+    content = _files(repository, files, pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=branch)))
+    if settings.ruleset:
+        _ruleset(repository, pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=branch)))
+    for name, variable, value in (
+        ("actions-api-url", "NEXT_PUBLIC_SUPABASE_URL", api_url),
+        ("actions-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key),
+    ):
+        github.ActionsVariable(name, repository=repository.name, variable_name=variable, value=value, opts=inside)
+    return DeclaredRepository(repository.full_name, repository.html_url, (branch, *content))
+
+
+def read_starter(folder: Path) -> Mapping[str, str]:
+    """The files every repository begins with: path inside the repository -> text.
+
+    Raises:
+        OperatorError: the folder is missing or empty, or a file in it is not UTF-8 text.
+    """
+    files: dict[str, str] = {}
+    for path in sorted(folder.rglob("*")):
+        inside = path.relative_to(folder)
+        if LEFT_OUT.intersection(inside.parts) or not path.is_file():
+            continue
+        try:
+            text = path.read_bytes().decode()
+        except UnicodeDecodeError:
+            text = "\0"
+        if "\0" in text:
+            where = f"{folder.name}/{inside.as_posix()}"
+            raise OperatorError("is not UTF-8 text", where, "Files are pushed as text: link to it instead.")
+        files[inside.as_posix()] = text
+    if not files:
+        raise OperatorError("holds no files", f"{folder.name}/", "Restore it, or set repositoryTemplate.")
+    return files
+
+
+def _template(full_name: str) -> github.RepositoryTemplateArgs:
+    owner, _, name = full_name.partition("/")
+    return github.RepositoryTemplateArgs(owner=owner, repository=name)
+
+
+def _files(
+    repository: github.Repository, files: Mapping[str, str], opts: pulumi.ResourceOptions
+) -> tuple[pulumi.Resource, ...]:
+    return tuple(
+        github.RepositoryFile(
+            f"starter/{path}",
+            repository=repository.name,
+            branch=BRANCH,
+            file=path,
+            content=text,
+            commit_message=f"Update {path}",
+            # The first commit that GitHub makes holds a README of its own.
+            overwrite_on_create=True,
+            opts=opts,
+        )
+        for path, text in files.items()
+    )
+
+
+def _ruleset(repository: github.Repository, opts: pulumi.ResourceOptions) -> None:
+    # Neither rule stands in the way of an ordinary push, so file resources need no exception from them.
+    github.RepositoryRuleset(
+        "ruleset",
+        name="default-branch",
+        repository=repository.name,
+        target="branch",
+        enforcement="active",
+        conditions=github.RepositoryRulesetConditionsArgs(
+            ref_name=github.RepositoryRulesetConditionsRefNameArgs(includes=["~DEFAULT_BRANCH"], excludes=[])
+        ),
+        rules=github.RepositoryRulesetRulesArgs(deletion=True, non_fast_forward=True),
+        opts=opts,
+    )
