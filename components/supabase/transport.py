@@ -103,7 +103,7 @@ class Transport:
         for secret in (self._token, sent.get("db_pass"), sent.get("password")):
             text = text.replace(secret, "[secret]") if secret else text
         text = SECRET.sub("[secret]", text)
-        return text if len(text) <= 300 else f"{text[:297]}..."
+        return text if len(text) <= 300 else f"{text[:299]}…"
 
 
 def _mapping(answer: httpx.Response) -> Mapping[str, Any]:

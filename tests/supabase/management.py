@@ -1,0 +1,55 @@
+"""A scripted Management API for client tests: answers by route, and holds each request against the OpenAPI contract."""
+
+import json
+from collections import deque
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+SHARED = Path(__file__).parents[3] / "shared"
+CONTRACT = SHARED / "openapi" / "supabase-management-v1.json"
+RECORDED = SHARED / "recorded" / "supabase"
+BASE = "https://api.supabase.com"
+TOKEN = "sbp_" + "0f" * 20
+REF = "abcdefghijklmnopqrst"
+
+
+def recorded(route: str, case: str = "default") -> httpx.Response:
+    """A recorded answer, its masks filled in.
+
+    Skips the test where the recordings are not at hand.
+    """
+    file = RECORDED / route / f"{case}.response.json"
+    if not file.exists():
+        pytest.skip(f"no recorded answers at {RECORDED}")
+    answer = json.loads(file.read_text().replace("__PROJECT_REF__", REF))
+    return httpx.Response(answer["status"], json=answer["body"])
+
+
+class Script(httpx.BaseTransport):
+    """Answers `METHOD path` from lists; the last answer of a list repeats. Remembers the requests."""
+
+    def __init__(self, answers: Mapping[str, Any]) -> None:
+        self._answers = {
+            route: deque(given if isinstance(given, list) else [given]) for route, given in answers.items()
+        }
+        self.requests: list[httpx.Request] = []
+
+    def handle_request(self, request: httpx.Request) -> httpx.Response:
+        request.read()
+        self.requests.append(request)
+        queue = self._answers[f"{request.method} {request.url.path}"]
+        answer = queue.popleft() if len(queue) > 1 else queue[0]
+        if isinstance(answer, Exception):
+            raise answer
+        if isinstance(answer, httpx.Response):
+            return httpx.Response(answer.status_code, headers=answer.headers, content=answer.content)
+        status, body = answer
+        return httpx.Response(status, json=body)
+
+    @property
+    def calls(self) -> list[str]:
+        return [f"{request.method} {request.url.path}" for request in self.requests]
