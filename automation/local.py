@@ -13,6 +13,8 @@ from urllib.parse import urlsplit
 
 from components.errors import OperatorError
 
+# Protects nothing: local state holds only what the emulators of this machine made up.
+LOCAL_PASSPHRASE = "local"  # noqa: S105
 STATE = Path(".local/emulators")
 
 

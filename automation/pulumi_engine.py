@@ -1,7 +1,9 @@
 """One client's stack under Pulumi's own engine, through the Automation API."""
 
+import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +11,11 @@ import yaml
 from pulumi import automation as auto
 
 from automation.engine import OnStep, Outcome
+from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_events import Recorder, text_lines
 from components.errors import OperatorError
-from components.settings import PROJECT
 
+NO_STACK = "has no stack yet"
 SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, not one
 
 
@@ -31,27 +34,25 @@ class PulumiEngine:
         self, root: Path, client: str, environment: Mapping[str, str], command: auto.PulumiCommand, *, local: bool
     ) -> None:
         self.name = f"pulumi v{command.version}"
-        self._client = client
-        variables = dict(environment)
-        folder = root
-        if local:
-            folder = _local_project(root, client)
-            (root / ".local/pulumi/state").mkdir(parents=True, exist_ok=True)
-            variables["PULUMI_BACKEND_URL"] = f"file://{root / '.local/pulumi/state'}"
-        self._workspace = auto.LocalWorkspace(work_dir=str(folder), env_vars=variables, pulumi_command=command)
+        self._root, self._client, self._environment, self._command = root, client, environment, command
+        self._workspace = self._private(root / ".local/pulumi") if local else self._open(root, {})
 
     def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
-        return self._run(lambda stack, **kw: stack.preview(refresh=refresh, run_program=True, **kw), on_step, new=True)
+        def run(stack: auto.Stack, **options: Any) -> Any:
+            return stack.preview(refresh=refresh, run_program=True, **options)
+
+        if self._find() is not None:
+            return self._run(run, on_step)
+        # A preview makes no stack: what would be new is planned against an empty state that is thrown away.
+        with tempfile.TemporaryDirectory() as folder:
+            stack = auto.Stack.create(self._client, self._private(Path(folder)))
+            return self._run(run, on_step, stack)
 
     def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
-        run_program = True if refresh else None
-        return self._run(
-            lambda stack, **kw: stack.up(
-                refresh=refresh, run_program=run_program, show_secrets=False, suppress_outputs=True, **kw
-            ),
-            on_step,
-            new=True,
-        )
+        options = {"refresh": refresh, "run_program": True if refresh else None, "suppress_outputs": True}
+        with _refusals(self._client):
+            stack = auto.Stack.create_or_select(self._client, self._workspace)
+        return self._run(lambda stack, **more: stack.up(show_secrets=False, **options, **more), on_step, stack)
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
         return self._run(lambda stack, **kw: stack.refresh(run_program=True, show_secrets=False, **kw), on_step)
@@ -60,10 +61,14 @@ class PulumiEngine:
         return self._run(lambda stack, **kw: stack.destroy(run_program=True, show_secrets=False, **kw), on_step)
 
     def outputs(self) -> Outcome:
-        return Outcome(**_outputs(self._stack(new=False).outputs()))
+        stack = self._find()
+        with _refusals(self._client):
+            return Outcome(**_outputs(stack.outputs())) if stack else Outcome(error=NO_STACK)
 
     def resources(self) -> list[dict[str, Any]]:
-        deployment = self._stack(new=False).export_stack().deployment or {}
+        stack = self._find()
+        with _refusals(self._client):
+            deployment = (stack.export_stack().deployment if stack else None) or {}
         return [
             {
                 "urn": resource["urn"],
@@ -76,19 +81,17 @@ class PulumiEngine:
             if not resource["type"].startswith("pulumi:")
         ]
 
-    def _stack(self, *, new: bool) -> auto.Stack:
-        try:
-            if new:
-                return auto.Stack.create_or_select(self._client, self._workspace)
-            return auto.Stack.select(self._client, self._workspace)
-        except auto.StackNotFoundError:
-            remedy = f"Run: python -m automation up {self._client}"
-            raise OperatorError("has no stack yet", self._client, remedy) from None
-        except auto.CommandError as error:
-            raise OperatorError(_last_line(error), self._client) from None
+    def _find(self) -> auto.Stack | None:
+        with _refusals(self._client):
+            try:
+                return auto.Stack.select(self._client, self._workspace)
+            except auto.StackNotFoundError:
+                return None
 
-    def _run(self, run: Callable[..., Any], on_step: OnStep | None, *, new: bool = False) -> Outcome:
-        stack, recorder, began = self._stack(new=new), Recorder(on_step), time.monotonic()
+    def _run(self, run: Callable[..., Any], on_step: OnStep | None, stack: auto.Stack | None = None) -> Outcome:
+        if (stack := stack or self._find()) is None:
+            return Outcome(error=NO_STACK)
+        recorder, began = Recorder(on_step), time.monotonic()
         failure, result = None, None
         try:
             result = run(stack, on_event=recorder.see, color="never")
@@ -96,14 +99,47 @@ class PulumiEngine:
             failure = f"another update holds the lock: {_last_line(error)}"
         except auto.CommandError as error:
             failure = recorder.error() or _last_line(error)
-        outputs = getattr(result, "outputs", None)
         return Outcome(
             steps=tuple(recorder.steps),
             diagnostics=tuple(recorder.diagnostics),
             seconds=time.monotonic() - began,
             error=failure,
-            **(_outputs(outputs) if outputs else {}),
+            **_outputs(getattr(result, "outputs", {})),
         )
+
+    def _private(self, folder: Path) -> auto.LocalWorkspace:
+        """A workspace whose state and stack configuration are in a folder of their own; the program stays where it is.
+
+        Pulumi writes the stack's salt into the configuration file beside `Pulumi.yaml`, which here is not the
+        committed one.
+        """
+        project = yaml.safe_load((self._root / "Pulumi.yaml").read_text())
+        project["main"] = str(self._root)
+        project["runtime"]["options"]["virtualenv"] = str(self._root / ".venv")
+        path = folder / self._client / f"Pulumi.{self._client}.yaml"
+        kept = yaml.safe_load(path.read_text()) if path.exists() else {}
+        config = yaml.safe_load((self._root / path.name).read_text(encoding="utf-8-sig"))["config"]
+        # The GitHub provider pauses a second after each write unless told otherwise; an emulator needs no mercy.
+        kept["config"] = {**config, "github:writeDelayMs": "0"}
+        (folder / "state").mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(exist_ok=True)
+        for file, content in ((path.with_name("Pulumi.yaml"), project), (path, kept)):
+            file.write_text(yaml.safe_dump(content, sort_keys=False))
+        state = {"PULUMI_BACKEND_URL": f"file://{folder / 'state'}", "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE}
+        return self._open(path.parent, state)
+
+    def _open(self, folder: Path, more: Mapping[str, str]) -> auto.LocalWorkspace:
+        return auto.LocalWorkspace(
+            work_dir=str(folder), env_vars={**self._environment, **more}, pulumi_command=self._command
+        )
+
+
+@contextmanager
+def _refusals(client: str) -> Iterator[None]:
+    try:
+        yield
+    except auto.CommandError as error:
+        raise OperatorError(_last_line(error), client) from None
 
 
 def _outputs(outputs: Mapping[str, auto.OutputValue]) -> dict[str, Any]:
@@ -123,23 +159,3 @@ def _last_line(error: auto.CommandError) -> str:
     """What a failed command said last on its error stream."""
     *_, said = ["failed", *text_lines(str(error).partition("stderr:")[2] or str(error))]
     return said.removeprefix("error: ")
-
-
-def _local_project(root: Path, client: str) -> Path:
-    """A project folder of local mode's own, whose program is the repository's.
-
-    Pulumi writes the stack's salt into the configuration file next to `Pulumi.yaml`: not into the committed one here.
-    """
-    folder = root / ".local/pulumi/project"
-    folder.mkdir(parents=True, exist_ok=True)
-    project = yaml.safe_load((root / "Pulumi.yaml").read_text())
-    project["main"] = str(root)
-    project["runtime"]["options"]["virtualenv"] = str(root / ".venv")
-    (folder / "Pulumi.yaml").write_text(yaml.safe_dump(project, sort_keys=False))
-    path = folder / f"Pulumi.{client}.yaml"
-    kept = yaml.safe_load(path.read_text()) if path.exists() else {}
-    config = yaml.safe_load((root / f"Pulumi.{client}.yaml").read_text())["config"]
-    # The GitHub provider pauses a second after each write unless told otherwise; an emulator needs no mercy.
-    config = {**config, f"{PROJECT}:environment": "local", "github:writeDelayMs": "0"}
-    path.write_text(yaml.safe_dump({**kept, "config": config}, sort_keys=False))
-    return folder

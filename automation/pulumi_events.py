@@ -111,5 +111,8 @@ def text_lines(text: str) -> Iterator[str]:
 
 
 def one_line(text: str) -> str:
-    """A message in one line, without colours."""
-    return " ".join(text_lines(text))
+    """A message in one line, without colours; of a traceback only what it ends with."""
+    lines = list(text_lines(text))
+    if any(line.startswith("Traceback ") for line in lines):
+        lines = [lines[0].partition("Traceback ")[0] or "The program failed:", lines[-1]]
+    return " ".join(lines).removeprefix("OperatorError: ")

@@ -7,15 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automation.engine import Engine
-from automation.local import start_emulators
+from automation.local import LOCAL_PASSPHRASE, start_emulators
 from components.errors import OperatorError
 from components.settings import load_settings
 
 if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
 
-# Protects nothing: local state holds only what the emulators of this machine made up.
-LOCAL_PASSPHRASE = "local"  # noqa: S105
 TOKENS = ("SUPABASE_ACCESS_TOKEN", "GITHUB_TOKEN", "GITHUB_OWNER", "VERCEL_API_TOKEN")
 OLDER_NAMES = {"SUPABASE_ACCESS_TOKEN": "SUPABASE_MANAGEMENT_TOKEN"}
 

@@ -1,0 +1,140 @@
+"""An agency of two clients in a folder of its own, and engines that remember what was asked of them."""
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from automation import session
+from automation.cli import app
+from automation.engine import OnStep, Outcome, Step
+from components.errors import OperatorError
+
+ROOT = Path(__file__).parents[2]
+PREFIX = "urn:pulumi:{}::client-environments::client-environments:index:ClientEnvironment${}::{}"
+TYPES = {
+    "db-password": "random:index/randomPassword:RandomPassword",
+    "project": "pulumi-python:dynamic/supabase:Project",
+    "endpoints": "pulumi-python:dynamic/supabase:Endpoints",
+    "schema": "pulumi-python:dynamic/schema:Schema",
+    "isolation-check": "command:local:Command",
+    "repository": "github:index/repository:Repository",
+    "site": "vercel:index/project:Project",
+    "workflows": "pulumi-python:dynamic/n8n:Workflow",
+}
+
+
+def step(name: str, operation: str = "create", client: str = "acme", **more: Any) -> Step:
+    """A step of a resource of the client environment."""
+    return Step(PREFIX.format(client, TYPES[name], name), operation, **more)
+
+
+@dataclass
+class FakeEngine:
+    """Gives the prepared outcomes and notes the calls; `raises` stands for an operation that cannot start."""
+
+    steps: tuple[Step, ...] = ()
+    refreshed: tuple[Step, ...] | None = None
+    error: str | None = None
+    raises: str | None = None
+    state: list[dict[str, Any]] = field(default_factory=list)
+    values: Mapping[str, Any] = field(default_factory=dict)
+    calls: list[str] = field(default_factory=list)
+    name: str = "rehearsal"
+
+    def _outcome(self, call: str, steps: tuple[Step, ...], on_step: OnStep | None) -> Outcome:
+        self.calls.append(call)
+        if self.raises:
+            raise OperatorError(self.raises)
+        for each in steps:
+            if on_step:
+                on_step(replace(each, status="running"))
+                on_step(each)
+        secret = frozenset({"secret_key"} & set(self.values))
+        return Outcome(steps, outputs=self.values, secret_outputs=secret, seconds=1.5, error=self.error)
+
+    def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+        steps = self.refreshed if refresh and self.refreshed is not None else self.steps
+        return self._outcome("preview --refresh" if refresh else "preview", steps, on_step)
+
+    def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+        return self._outcome("up", self.steps, on_step)
+
+    def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
+        return self._outcome("refresh", self.steps, on_step)
+
+    def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
+        return self._outcome("destroy", self.steps, on_step)
+
+    def outputs(self) -> Outcome:
+        return self._outcome("outputs", (), None)
+
+    def resources(self) -> list[dict[str, Any]]:
+        return self.state
+
+
+@dataclass(frozen=True)
+class FakeWorkspace:
+    """Clients' engines by name."""
+
+    engines: Mapping[str, FakeEngine]
+    environment: Mapping[str, str] = field(default_factory=dict)
+    engine_name: str = "rehearsal"
+    pulumi: None = None
+
+    def engine(self, client: str) -> FakeEngine:
+        return self.engines[client]
+
+
+@dataclass(frozen=True)
+class Agency:
+    """The folder, the engines, and the command line over them."""
+
+    root: Path
+    engines: dict[str, FakeEngine]
+    opened: list[str]
+
+    def run(self, *words: str, answer: str | None = None) -> Result:
+        return CliRunner().invoke(app, words, input=answer)
+
+    def json(self, *words: str) -> tuple[int, dict[str, Any]]:
+        result = self.run(*words, "--json")
+        content: dict[str, Any] = json.loads(result.stdout)
+        return result.exit_code, content
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root with the project's files and the clients acme and nordwind; the current folder."""
+    for name in ("Pulumi.yaml", "Pulumi.prod.yaml", "Pulumi.local.yaml", "Pulumi.acme.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    text = (tmp_path / "Pulumi.acme.yaml").read_text()
+    (tmp_path / "Pulumi.nordwind.yaml").write_text(text.replace("acme", "nordwind").replace("Acme", "Nordwind"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def agency(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Agency:
+    """The command line with fake engines for both clients."""
+    engines, opened = {"acme": FakeEngine(), "nordwind": FakeEngine()}, []
+    secret = {"GITHUB_TOKEN": "ghp_" + "abcdefgh" * 4}
+
+    def open_fake(root: Path, **options: Any) -> FakeWorkspace:
+        opened.append(str(options))
+        return FakeWorkspace(engines, secret)
+
+    monkeypatch.setattr(session, "open_workspace", open_fake)
+    return Agency(folder, engines, opened)
+
+
+@pytest.fixture
+def make_step() -> Callable[..., Step]:
+    """Makes a step of a resource by its logical name."""
+    return step

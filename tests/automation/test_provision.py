@@ -1,0 +1,68 @@
+"""Five steps out of many resources."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from automation.clients import ProvisioningJob
+from automation.provision import STEPS, fold, provision, step_of
+from components.errors import OperatorError
+from tests.automation.conftest import TYPES, FakeEngine, step
+
+JOB = ProvisioningJob("blau", "Blau", "owner@blau.example", "growth")
+
+
+def statuses(*steps):
+    return {result.name: result.status for result in fold(steps, lambda name: 0.0)}
+
+
+@pytest.mark.parametrize(
+    ("operations", "status"),
+    [
+        ((), "skipped"),
+        (("same", "same"), "unchanged"),
+        (("create", "create"), "created"),
+        (("create", "same"), "updated"),
+        (("update", "same"), "updated"),
+        (("replace", "create"), "updated"),
+        (("delete", "same"), "updated"),
+    ],
+)
+def test_a_step_is_what_its_resources_are_together(operations, status: str) -> None:
+    names = ("project", "endpoints")
+    assert statuses(*map(step, names, operations))["supabase"] == status
+
+
+def test_one_failed_resource_fails_its_step_and_names_itself() -> None:
+    results = fold([step("project"), step("endpoints", status="failed", error="timeout")], lambda name: 0.0)
+    assert (results[0].status, results[0].error) == ("failed", "endpoints: timeout")
+
+
+def test_a_refresh_before_the_update_is_no_step_of_its_own() -> None:
+    assert statuses(step("site", "refresh"), step("site", "update"))["vercel"] == "updated"
+
+
+@pytest.mark.parametrize("name", TYPES)
+def test_every_resource_belongs_to_the_step_that_its_design_says(name: str) -> None:
+    expected = {"repository": "github", "site": "vercel", "workflows": "n8n"}
+    expected |= dict.fromkeys(("schema", "isolation-check"), "database")
+    assert step_of(name, TYPES[name]) == expected.get(name, "supabase")
+
+
+def test_a_new_client_gets_its_file_and_a_result_that_is_json(folder: Path) -> None:
+    engine = FakeEngine((step("project", client="blau"),), values={"api_url": "u", "secret_key": "s" * 20})
+    engine.state = [{"urn": engine.steps[0].urn, "type": engine.steps[0].type, "id": "ref", "outputs": {"a": "b"}}]
+    result = provision(JOB, root=folder, engine=engine)
+    assert (folder / "Pulumi.blau.yaml").exists()
+    assert [each.name for each in result.steps] == list(STEPS)
+    content = json.dumps(result.as_json())
+    assert '"id": "ref"' in content
+    assert "s" * 20 not in content
+
+
+def test_an_existing_client_with_other_facts_is_refused_before_anything_runs(folder: Path) -> None:
+    engine = FakeEngine()
+    with pytest.raises(OperatorError, match="tier is 'starter' there, not 'growth'"):
+        provision(ProvisioningJob("acme", "Acme Outdoor", "owner@acme.example", "growth"), root=folder, engine=engine)
+    assert engine.calls == []
