@@ -22,8 +22,8 @@ def failures(news: Mapping[str, Any], rules: Mapping[str, Rule], secret: frozens
         value = whole(news.get(name))
         if is_unknown(value) or (value is None and words.startswith("?")) or _holds(kind, value):
             continue
-        shown = "is missing" if value is None else "" if name in secret else f"'{str(value)[:80]}'"
-        found.append(CheckFailure(name, " ".join(f"{name} {shown}: {words.lstrip('?')}".split())))
+        shown = " is missing" if value is None else "" if name in secret else f" '{str(value)[:80]}'"
+        found.append(CheckFailure(name, f"{name}{shown}: {words.lstrip('?')}"))
     return found
 
 

@@ -38,7 +38,7 @@ class ProjectProvider(Provider):
             if isinstance(old, str) and isinstance(new, str) and old != new:
                 rule = "cannot change: make a new client, move the data, destroy the old one"
                 found.append(CheckFailure(name, f"{name} '{new}' (was '{old}') {rule}"))
-        if not _olds and news.get("paused") is True:
+        if "project_name" not in _olds and news.get("paused") is True:
             found.append(CheckFailure("paused", "paused 'True': must be false until the project exists"))
         if news.get("instance_size") == "nano" and _olds.get("instance_size", "nano") != "nano":
             found.append(CheckFailure("instance_size", "instance_size 'nano': a project cannot shrink to nano"))
