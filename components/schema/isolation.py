@@ -1,0 +1,140 @@
+"""Attack the database as those must not get through, and count: `python -m components.schema.isolation [--json]`.
+
+Three organizations are made inside one transaction: a victim, a neighbour like it, and an outsider's that is empty, so
+that any row an outsider reaches is a leak. Every attack is undone at once and the transaction is rolled back; rows that
+the database holds already stay as they are. An attack counts as repelled only by the refusal meant for it: any other
+failure is a leak too, and a member who cannot read its own rows fails the check. Knows no Pulumi.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import psycopg
+from psycopg.types.json import Jsonb
+
+from components.errors import OperatorError
+from components.schema.apply import database_error
+from components.schema.attacks import Attack, Stage, Target, attacks, controls
+from components.schema.connection import connect_from_environment
+from components.schema.migrations import SQL
+
+TRIPPED, SQLSTATE_LENGTH = "LEAK0", 5
+SESSION = ("set local lock_timeout = '2s'", "set local statement_timeout = '30s'")
+RUN = """
+select pg_temp.attack(a.role, a.claims, a.statement)
+from unnest(%s::text[], %s::text[], %s::text[]) with ordinality as a(role, claims, statement, n) order by a.n
+"""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One attack that got through, or one right that is missing.
+
+    Attributes:
+        table, role, verb: what was tried as which database role.
+        actor: who that was, in words.
+        outcome: what happened instead of the refusal.
+    """
+
+    table: str
+    role: str
+    verb: str
+    actor: str
+    outcome: str
+
+    def __str__(self) -> str:
+        return f"{self.table}: {self.verb} as {self.role} ({self.actor}): {self.outcome}"
+
+
+@dataclass(frozen=True)
+class Report:
+    """The result: how many attacks were tried, which got through, and which rights of members are missing."""
+
+    attacks: int
+    leaks: tuple[Finding, ...]
+    lockouts: tuple[Finding, ...]
+
+    @property
+    def passed(self) -> bool:
+        """Whether every attack was refused and every member reads its own rows."""
+        return not self.leaks and not self.lockouts
+
+    def __str__(self) -> str:
+        return "\n".join(
+            [
+                f"isolation: {self.attacks} attacks, {len(self.leaks)} leaks",
+                *(f"leak: {finding}" for finding in self.leaks),
+                *(f"locked out: {finding}" for finding in self.lockouts),
+            ]
+        )
+
+
+def check(connection: psycopg.Connection[Any]) -> Report:
+    """Try all attacks in three round trips and roll everything back.
+
+    Args:
+        connection: as the role `postgres`, or one that may become anon, authenticated and service_role and that
+            row-level security does not bind; not in autocommit mode.
+
+    Raises:
+        OperatorError: the check could not be carried out, say because the schema is missing.
+    """
+    stage = Stage.new()
+    try:
+        targets, insiders = _prepare(connection, stage)
+        tried, wanted = attacks(stage, targets, insiders), controls(stage, targets)
+        tries = [(each.actor.role, each.actor.claims, each.statement) for each in (*tried, *wanted)]
+        results = [
+            str(row[0]) for row in connection.execute(RUN, [list(column) for column in zip(*tries, strict=True)])
+        ]
+    except psycopg.Error as error:
+        raise database_error(error, "The isolation check could not be carried out.") from error
+    finally:
+        if not connection.closed:
+            connection.rollback()
+    return Report(len(tried), _findings(tried, results), _findings(wanted, results[len(tried) :]))
+
+
+def main() -> None:
+    """Print the report; exit code 1 on a leak, 2 when the check could not be carried out."""
+    try:
+        with connect_from_environment() as connection:
+            report = check(connection)
+    except OperatorError as error:
+        sys.stderr.write(f"{error}\n")
+        sys.exit(2)
+    sys.stdout.write((json.dumps(asdict(report)) if "--json" in sys.argv[1:] else str(report)) + "\n")
+    sys.exit(0 if report.passed else 1)
+
+
+def _prepare(connection: psycopg.Connection[Any], stage: Stage) -> tuple[list[Target], list[tuple[str, ...]]]:
+    connection.execute((SQL / "checks" / "isolation.sql").read_text(encoding="utf-8"))
+    with connection.pipeline(), connection.cursor() as targets, connection.cursor() as insiders:
+        for command in SESSION:
+            connection.execute(command)
+        for each in stage.organizations:
+            connection.execute("select pg_temp.populate(%s, %s)", (each.id, Jsonb(each.accounts)))
+        targets.execute("select * from pg_temp.targets(%s::uuid[])", ([each.id for each in stage.organizations],))
+        insiders.execute("select * from pg_temp.insiders()")
+        return [Target(*row) for row in targets], insiders.fetchall()
+
+
+def _findings(tries: Sequence[Attack], results: Sequence[str]) -> tuple[Finding, ...]:
+    return tuple(
+        Finding(attack.table, attack.actor.role, attack.verb, attack.actor.label, _outcome(result))
+        for attack, result in zip(tries, results, strict=False)
+        if result not in attack.allowed
+    )
+
+
+def _outcome(result: str) -> str:
+    if len(result) == SQLSTATE_LENGTH:
+        return "reached a row" if result == TRIPPED else f"failed with SQLSTATE {result}"
+    return {"0": "not refused, no row", "1": "1 row"}.get(result, f"{result} rows")
+
+
+if __name__ == "__main__":
+    main()
