@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from automation.engine import Engine
+from automation.installer import find_pulumi
 from automation.local import LOCAL_PASSPHRASE, start_emulators
 from components.errors import OperatorError
 from components.settings import load_settings
@@ -75,8 +76,6 @@ def open_workspace(root: Path, *, local: bool, writes: bool = False) -> Workspac
         environment |= {"CLIENT_ENVIRONMENT": "local", "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE}
     elif writes:
         _require_tokens(environment)
-    from automation.installer import find_pulumi
-
     pulumi = find_pulumi(root, rehearsed=local)
     if pulumi is None and not local:
         raise OperatorError(

@@ -1,0 +1,53 @@
+"""`python -m automation.touched BASE` prints the clients that the commits since BASE touch, one a line.
+
+A client's file touches that client; what no program reads touches none; anything else touches every client.
+"""
+
+import subprocess
+import sys
+from collections.abc import Iterable
+from fnmatch import fnmatch
+from pathlib import Path
+
+from automation.clients import list_clients
+
+# A list of what does not matter: a file that nobody thought of must not go unseen.
+IRRELEVANT = (
+    *("docs/*", "tests/*", "bench/*", "emulators/*", "automation/*", ".github/*", ".ci/*", ".gitignore"),
+    *("*.md", "LICENSE", "Makefile", "pyproject.toml", "requirements-*.txt", "Pulumi.local.yaml"),
+)
+
+
+def touched_clients(files: Iterable[str], clients: Iterable[str]) -> list[str]:
+    """The clients that changed files touch, sorted.
+
+    Args:
+        files: paths relative to the root.
+        clients: every client there is.
+    """
+    own = {f"Pulumi.{client}.yaml": client for client in clients}
+    found: set[str] = set()
+    for file in files:
+        if file in own:
+            found.add(own[file])
+        elif not (any(fnmatch(file, pattern) for pattern in IRRELEVANT) or _was_a_client(file)):
+            return sorted(own.values())
+    return sorted(found)
+
+
+def _was_a_client(file: str) -> bool:
+    """A removed client's file: its stack stays until somebody destroys it, the others are not concerned."""
+    return fnmatch(file, "Pulumi.*.yaml") and not Path(file).exists()
+
+
+def main(base: str) -> None:
+    """Print the clients; all of them when BASE is unknown, as on a new branch."""
+    command = ["git", "diff", "--name-only", "-z", f"{base}...HEAD"]
+    diff = subprocess.run(command, capture_output=True, text=True, check=False)
+    clients = list_clients(Path.cwd())
+    found = touched_clients(diff.stdout.split("\0")[:-1], clients) if diff.returncode == 0 else clients
+    sys.stdout.writelines(f"{client}\n" for client in found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

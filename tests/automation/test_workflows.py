@@ -1,0 +1,101 @@
+"""What the workflows may do, and for whom."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from automation.report import MARKER
+from automation.touched import touched_clients
+
+ROOT = Path(__file__).parents[2]
+FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
+WORKFLOWS = {file.stem: yaml.safe_load(file.read_text()) for file in FILES}
+SAME_REPOSITORY = "github.event.pull_request.head.repo.full_name == github.repository"
+CLIENTS = ["acme", "nordwind"]
+
+
+def triggers(workflow):
+    on = workflow[True]  # YAML 1.1 reads the key `on` as a truth value
+    return {on} if isinstance(on, str) else set(on)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_no_workflow_runs_foreign_code_with_our_rights(name: str) -> None:
+    assert "pull_request_target" not in triggers(WORKFLOWS[name])
+    assert "workflow_run" not in triggers(WORKFLOWS[name])
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_the_token_may_read_the_code_and_only_the_comment_job_may_write(name: str) -> None:
+    workflow = WORKFLOWS[name]
+    assert workflow["permissions"] in ({}, {"contents": "read"})
+    for job_name, job in workflow["jobs"].items():
+        allowed = {"pull-requests": "write"} if (name, job_name) == ("preview", "comment") else {"contents": "read"}
+        assert job.get("permissions", workflow["permissions"]) == allowed
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_a_pull_request_from_a_fork_gets_no_credentials(name: str) -> None:
+    if "pull_request" not in triggers(WORKFLOWS[name]):
+        return
+    for job in WORKFLOWS[name]["jobs"].values():
+        if "secrets." in str(job) or "environment" in job:
+            assert job["if"] == SAME_REPOSITORY
+
+
+def test_the_job_that_may_write_checks_nothing_out() -> None:
+    steps = WORKFLOWS["preview"]["jobs"]["comment"]["steps"]
+    assert not [step for step in steps if "checkout" in step.get("uses", "") or "run" in step]
+    assert MARKER in steps[-1]["with"]["script"]
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_every_action_is_pinned_to_a_major_version(name: str) -> None:
+    for used in re.findall(r"uses: (\S+)", (ROOT / f".github/workflows/{name}.yml").read_text()):
+        assert used.startswith("./") or re.fullmatch(r"[\w-]+/[\w-]+@v\d+", used)
+
+
+@pytest.mark.parametrize("name", WORKFLOWS)
+def test_no_expression_is_pasted_into_a_shell(name: str) -> None:
+    for job in WORKFLOWS[name]["jobs"].values():
+        assert not [step for step in job["steps"] if "${{" in step.get("run", "")]
+
+
+def test_a_deployment_is_protected_and_never_cancelled() -> None:
+    workflow = WORKFLOWS["deploy"]
+    assert workflow["concurrency"]["cancel-in-progress"] is False
+    assert all(job["environment"] == "production" for job in workflow["jobs"].values())
+
+
+def test_the_engine_is_the_sdks_version() -> None:
+    (pin,) = re.findall(r"^pulumi==(.+)$", (ROOT / "requirements.txt").read_text(), re.MULTILINE)
+    assert f"pulumi-version: {pin}\n" in (ROOT / ".github/actions/setup/action.yml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("files", "clients"),
+    [
+        ([], []),
+        (["README.md", "docs/decisions/0001.md", "tests/test_x.py", "emulators/store.py"], []),
+        (["Pulumi.acme.yaml"], ["acme"]),
+        (["Pulumi.acme.yaml", "Pulumi.gone.yaml"], ["acme"]),
+        (["Pulumi.prod.yaml"], CLIENTS),
+        (["sql/migrations/20260101000000_x.sql"], CLIENTS),
+        (["requirements.txt"], CLIENTS),
+        (["something-new/file"], CLIENTS),
+    ],
+)
+def test_only_what_no_program_reads_touches_no_client(files, clients, folder: Path) -> None:
+    assert touched_clients(files, CLIENTS) == clients
+
+
+def test_an_unknown_base_touches_every_client(folder: Path) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
+    command = [ROOT / ".venv/bin/python", "-m", "automation.touched", "0" * 40]
+    done = subprocess.run(
+        command, cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True
+    )
+    assert done.stdout.split() == [b"acme", b"nordwind"]
