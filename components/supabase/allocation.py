@@ -62,15 +62,10 @@ def live(client: Client, ref: str, recorded: Mapping[str, Any]) -> dict[str, Any
 
     A password cannot be read: one that no longer works comes back as `CHANGED_BY_HAND`.
     """
-    try:
-        record = client.project(ref)
-    except ApiError as error:
-        if error.not_found:
-            return None
-        raise
-    if record.status in GONE:
+    record = client.existing_project(ref)
+    if record is None:
         return None
-    values = {
+    values: dict[str, Any] = {
         "project_name": record.name,
         "organization": record.organization_slug,
         "region": record.region,
@@ -118,7 +113,7 @@ def remove(client: Client, ref: str, timeout: float) -> None:
         try:
             client.delete_project(ref)
         except ApiError as error:
-            if error.not_found or (error.ambiguous and live(client, ref, {}) is None):
+            if error.not_found or (error.ambiguous and client.existing_project(ref) is None):
                 return True
             if error.status == 400 and "not ready" in error.reason:
                 return Pending(error.reason, 3.0)

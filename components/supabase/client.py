@@ -7,7 +7,7 @@ import functools
 import os
 import re
 from collections.abc import Callable
-from types import TracebackType
+from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
 import httpx
@@ -15,6 +15,7 @@ import httpx
 from components.errors import OperatorError
 from components.supabase.errors import ApiError
 from components.supabase.models import (
+    GONE,
     HealthRecord,
     KeyRecord,
     MalformedError,
@@ -35,7 +36,7 @@ MARK = "select client_id, project_name from private.environment_mark"
 NO_SUCH_RELATION = re.compile(r"\b(42P01|3F000)\b")
 
 
-class Client:
+class Client(AbstractContextManager["Client"]):
     """A session with the Management API; use it as a context manager.
 
     Args:
@@ -67,13 +68,8 @@ class Client:
             raise OperatorError(f"'{url}' must be a scheme and a host", "SUPABASE_API_URL", f"Such as {DEFAULT_URL}.")
         return cls(url, token)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._http.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._http.close()
 
     # Organizations
 
@@ -126,6 +122,16 @@ class Client:
         answer = self._http.get(path)
         host = (answer.get("database") or {}).get("host") if isinstance(answer, dict) else None
         return self._decoded(path, lambda: parse(ProjectRecord, {**answer, "database_host": host}))
+
+    def existing_project(self, ref: str) -> ProjectRecord | None:
+        """The same, or None when it is deleted or on its way out."""
+        try:
+            record = self.project(ref)
+        except ApiError as error:
+            if error.not_found:
+                return None
+            raise
+        return None if record.status in GONE else record
 
     def rename_project(self, ref: str, name: str) -> None:
         """Change a project's name."""

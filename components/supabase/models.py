@@ -40,7 +40,6 @@ class OrganizationRecord:
     """An organization; the plan belongs to it, not to a project."""
 
     slug: str
-    name: str
     plan: str = "unknown"
 
 
@@ -67,7 +66,6 @@ class RegionRecord:
     """A region an organization may use; `status` is set when something is wrong with it (capacity, other)."""
 
     code: str
-    name: str = ""
     status: str = ""
 
 
@@ -98,7 +96,6 @@ class HealthRecord:
 
     name: str
     status: str = "UNHEALTHY"
-    error: str = ""
 
 
 @dataclass(frozen=True)

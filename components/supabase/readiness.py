@@ -4,8 +4,7 @@ from components.dynamic import require_engine
 from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.database import find_address
-from components.supabase.errors import ApiError
-from components.supabase.models import GONE, PAUSED, ProjectRecord
+from components.supabase.models import PAUSED, ProjectRecord
 from components.supabase.waiting import Pending, project_on_its_way, wait_until
 
 SERVICES = ("auth", "db", "pooler", "rest", "storage")
@@ -36,17 +35,10 @@ def wait_for_endpoints(client: Client, ref: str, *, timeout: float) -> dict[str,
 
 def current_endpoints(client: Client, ref: str) -> dict[str, str] | None:
     """The endpoints now, without waiting: None when the project is gone, nothing in them while it is paused."""
-    try:
-        record = client.project(ref)
-    except ApiError as error:
-        if error.not_found:
-            return None
-        raise
-    if record.status in GONE:
+    record = client.existing_project(ref)
+    if record is None:
         return None
-    if record.status in PAUSED:
-        return {}
-    return _endpoints(client, record) or {}
+    return {} if record.status in PAUSED else _endpoints(client, record) or {}
 
 
 def _unhealthy(client: Client, ref: str) -> list[str]:

@@ -3,8 +3,7 @@
 import logging
 import re
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 import httpx
 import stamina
@@ -40,12 +39,8 @@ class Transport:
             transport=http,
         )
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def close(self) -> None:
+        """Close the connections."""
         self._http.close()
 
     def get(self, path: str, params: Mapping[str, Any] | None = None) -> Any:

@@ -29,7 +29,14 @@ FOREIGN_MARK = (201, [{"client_id": "bolt", "project_name": "client-acme-prod"}]
 NO_MARK = (400, {"message": "Failed to run sql query: ERROR:  42P01: relation does not exist"})
 ANSWERS = {
     "GET /v1/organizations/agency": (200, {"slug": "agency", "name": "Agency", "plan": "pro"}),
-    "GET /v1/projects/available-regions": (200, {"all": {"specific": [{"code": "eu-west-2"}, {"code": "us-east-1"}]}}),
+    "GET /v1/projects/available-regions": (
+        200,
+        {
+            "all": {
+                "specific": [{"code": "eu-west-2"}, {"code": "us-east-1"}, {"code": "eu-west-3", "status": "capacity"}]
+            }
+        },
+    ),
     "POST /v1/projects": (201, PROJECT),
     LIST: (200, {"projects": [PROJECT]}),
     f"GET /v1/projects/{REF}": (200, PROJECT),
