@@ -36,6 +36,7 @@ class Provider(ResourceProvider):
             handler = logging.FileHandler(LOG_FILE)
             handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
             LOG.addHandler(handler)
+            LOG.setLevel(logging.DEBUG)
             LOG.propagate = False
 
 

@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from components.dynamic import require_engine
 from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.database import Login, find_address, login, wait_for_database
@@ -25,7 +24,6 @@ def allocate(client: Client, wanted: Wanted) -> str:
     if found := _find(client, wanted):
         return take(client, found, wanted)
     _check_region(client, wanted)
-    require_engine()
     try:
         return client.create_project(
             name=wanted.project_name,
@@ -82,7 +80,6 @@ def live(client: Client, ref: str, recorded: Mapping[str, Any]) -> dict[str, Any
 
 def change(client: Client, ref: str, old_password: str, wanted: Wanted) -> None:
     """Bring a project to what is wanted; returns from a new password only when it works through the pooler."""
-    require_engine()
     record = client.project(ref)
     if record.status in PAUSED and not wanted.paused:
         client.restore_project(ref)
@@ -109,7 +106,6 @@ def remove(client: Client, ref: str, timeout: float) -> None:
     """Delete a project; gone already is as good, and one that is still coming up is waited for."""
 
     def probe() -> bool | Pending:
-        require_engine()
         try:
             client.delete_project(ref)
         except ApiError as error:

@@ -36,10 +36,9 @@ class ApiKeyProvider(Provider):
         from components.supabase.errors import ApiError
 
         ref, name = props["project_ref"], key_name(props)
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             key = _find(client.keys(ref), name)
             if key is None:
-                require_engine()
                 try:
                     key = client.create_key(ref, "secret", name)
                 except ApiError as error:
@@ -54,7 +53,7 @@ class ApiKeyProvider(Provider):
         from components.supabase.client import Client
         from components.supabase.errors import ApiError
 
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             try:
                 keys = client.keys(props["project_ref"])
             except ApiError as error:
@@ -77,8 +76,7 @@ class ApiKeyProvider(Provider):
         from components.supabase.client import Client
         from components.supabase.errors import ApiError
 
-        require_engine()
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             try:
                 client.delete_key(_props["project_ref"], _id)
             except ApiError as error:

@@ -42,15 +42,23 @@ class Client(AbstractContextManager["Client"]):
     Args:
         base_url: scheme and host of the API.
         token: access token.
+        before_write: called before each write; a provider asks there whether its engine is still alive.
         http: replaces the network in tests.
     """
 
-    def __init__(self, base_url: str, token: str, http: httpx.BaseTransport | None = None) -> None:
+    def __init__(
+        self,
+        base_url: str,
+        token: str,
+        *,
+        before_write: Callable[[], None] = lambda: None,
+        http: httpx.BaseTransport | None = None,
+    ) -> None:
         self.base_url = base_url.rstrip("/")
-        self._http = Transport(self.base_url, token, http)
+        self._http = Transport(self.base_url, token, before_write, http)
 
     @classmethod
-    def from_environment(cls) -> Self:
+    def from_environment(cls, before_write: Callable[[], None] = lambda: None) -> Self:
         """Open a session with `SUPABASE_ACCESS_TOKEN` (or the older `SUPABASE_MANAGEMENT_TOKEN`).
 
         Raises:
@@ -66,7 +74,7 @@ class Client(AbstractContextManager["Client"]):
         url = os.environ.get("SUPABASE_API_URL") or DEFAULT_URL
         if not re.fullmatch(r"https?://[^\s/?#@]+/?", url):
             raise OperatorError(f"'{url}' must be a scheme and a host", "SUPABASE_API_URL", f"Such as {DEFAULT_URL}.")
-        return cls(url, token)
+        return cls(url, token, before_write=before_write)
 
     def __exit__(self, *_: object) -> None:
         self._http.close()

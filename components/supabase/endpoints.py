@@ -5,7 +5,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
-from components.dynamic import Provider, operation
+from components.dynamic import Provider, operation, require_engine
 from components.supabase.inputs import REF, SECONDS, Rule, difference, failures
 
 RULES: dict[str, Rule] = {"project_ref": REF, "timeout": SECONDS}
@@ -41,7 +41,7 @@ class EndpointsProvider(Provider):
         from components.supabase.client import Client
         from components.supabase.readiness import current_endpoints
 
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             found = current_endpoints(client, id_)
         if found is None:
             return ReadResult("", {})
@@ -57,7 +57,7 @@ class EndpointsProvider(Provider):
         from components.supabase.client import Client
         from components.supabase.readiness import wait_for_endpoints
 
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             found = wait_for_endpoints(client, props["project_ref"], timeout=float(props["timeout"]))
         return {**{name: props[name] for name in RULES}, **found}
 

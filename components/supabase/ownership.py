@@ -4,7 +4,6 @@ from dataclasses import dataclass, field
 
 import pulumi
 
-from components.dynamic import require_engine
 from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.database import PAUSE_AFTER_REFUSAL, Login, find_address, login, wait_for_database
@@ -59,7 +58,6 @@ def take(client: Client, found: ProjectRecord, wanted: Wanted) -> str:
         )
     reason = f"it holds the mark of client '{wanted.client_id}'" if ours else "`adopt: true`"
     pulumi.log.warn(f"{name}: resetting the database password, because {reason}; whoever uses the old one must change")
-    require_engine()
     client.set_password(found.ref, wanted.db_password)
     wait_for_database(client, found.ref, wanted.db_password, timeout=wanted.timeout)
     return found.ref

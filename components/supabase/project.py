@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
-from components.dynamic import Provider, operation, whole
+from components.dynamic import Provider, operation, require_engine, whole
 from components.supabase.inputs import SECONDS, Rule, difference, failures
 
 SIZE = r"(nano|micro|small|medium|\d*x?large)(_optimized_(memory|cpu)|_high_memory)?"
@@ -55,7 +55,7 @@ class ProjectProvider(Provider):
         from components.supabase.allocation import allocate
         from components.supabase.client import Client
 
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             ref = allocate(client, _wanted(props))
         return CreateResult(ref, _outputs(props, ref))
 
@@ -65,7 +65,7 @@ class ProjectProvider(Provider):
         from components.supabase.allocation import live
         from components.supabase.client import Client
 
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             values = live(client, id_, props)
         if values is None:
             return ReadResult("", {})
@@ -78,7 +78,7 @@ class ProjectProvider(Provider):
         from components.supabase.allocation import change
         from components.supabase.client import Client
 
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             change(client, _id, _olds.get("db_password", ""), _wanted(_news))
         return UpdateResult(_outputs(_news, _id))
 
@@ -88,7 +88,7 @@ class ProjectProvider(Provider):
         from components.supabase.allocation import remove
         from components.supabase.client import Client
 
-        with Client.from_environment() as client:
+        with Client.from_environment(require_engine) as client:
             remove(client, _id, float(_props.get("timeout", 600)))
 
 

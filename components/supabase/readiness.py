@@ -1,6 +1,5 @@
 """Whether a project's services answer, and where. ACTIVE_HEALTHY comes before all of them do."""
 
-from components.dynamic import require_engine
 from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.database import find_address
@@ -28,7 +27,6 @@ def wait_for_endpoints(client: Client, ref: str, *, timeout: float) -> dict[str,
     found = wait_until(probe, what=f"API of project {ref}", timeout=timeout)
     if not found["publishable_key"]:
         # A project from before these keys has none until somebody makes one.
-        require_engine()
         found["publishable_key"] = client.create_key(ref, "publishable", "default").api_key
     return found
 

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
@@ -27,11 +27,14 @@ class Transport:
     Args:
         base_url: scheme and host, without a trailing slash.
         token: access token, sent as bearer and kept out of every message.
+        before_write: called before each attempt to write; what it raises stops the write.
         http: replaces the network in tests.
     """
 
-    def __init__(self, base_url: str, token: str, http: httpx.BaseTransport | None = None) -> None:
-        self._token = token
+    def __init__(
+        self, base_url: str, token: str, before_write: Callable[[], None], http: httpx.BaseTransport | None = None
+    ) -> None:
+        self._token, self._before_write = token, before_write
         self._http = httpx.Client(
             base_url=base_url,
             headers={"Authorization": f"Bearer {token}", "User-Agent": USER_AGENT},
@@ -61,6 +64,8 @@ class Transport:
         raise AssertionError("stamina lets the last error through")
 
     def _send(self, method: str, path: str, params: Mapping[str, Any] | None, body: Any) -> Any:
+        if method != "GET":
+            self._before_write()
         try:
             answer = self._http.request(method, path, params=params, json=body)
         except httpx.HTTPError as error:

@@ -31,7 +31,7 @@ def _no_pauses() -> Iterator[None]:
 
 def client(answers: dict[str, Any]) -> tuple[Client, Script]:
     script = Script(answers)
-    return Client(BASE, TOKEN, script), script
+    return Client(BASE, TOKEN, http=script), script
 
 
 @cache
@@ -218,6 +218,18 @@ def test_no_secret_comes_back_in_a_message() -> None:
     with pytest.raises(ApiError) as raised:
         session.set_password(REF, PASSWORD)
     assert not [secret for secret in secrets if secret in str(raised.value)]
+
+
+def test_no_write_is_sent_without_leave_and_reads_need_none() -> None:
+    def refuse() -> None:
+        raise OperatorError("the engine is gone")
+
+    script = Script({"GET /v1/organizations": (200, []), f"DELETE /v1/projects/{REF}": (200, {})})
+    session = Client(BASE, TOKEN, before_write=refuse, http=script)
+    session.organizations()
+    with pytest.raises(OperatorError, match="the engine is gone"):
+        session.delete_project(REF)
+    assert script.calls == ["GET /v1/organizations"]
 
 
 def test_a_long_list_of_projects_is_read_to_its_end() -> None:

@@ -79,7 +79,7 @@ def logins(monkeypatch: pytest.MonkeyPatch) -> list[Login]:
 
 def run(answers: dict[str, Any] | None = None, wanted: Wanted = WANTED) -> Script:
     script = Script(ANSWERS | (answers or {}))
-    assert allocate(Client(BASE, TOKEN, script), wanted) == REF
+    assert allocate(Client(BASE, TOKEN, http=script), wanted) == REF
     return script
 
 
@@ -225,15 +225,15 @@ def test_an_organization_that_the_token_cannot_see_is_named_with_those_it_sees(s
 def test_a_refused_password_ends_the_wait_for_the_database_after_three(logins: list[Login], clock: Clock) -> None:
     logins += [Login.REFUSED] * 4
     with pytest.raises(WrongPasswordError, match="refused the password 3 times"):
-        database.wait_for_database(Client(BASE, TOKEN, Script(ANSWERS)), REF, PASSWORD, timeout=600)
+        database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS)), REF, PASSWORD, timeout=600)
     assert clock.pauses == [10.0, 10.0]
 
 
 def test_the_session_port_follows_from_the_transaction_port_only_where_it_is_supabases(logins: list[Login]) -> None:
     logins += [Login.ACCEPTED] * 2
-    address = database.wait_for_database(Client(BASE, TOKEN, Script(ANSWERS)), REF, PASSWORD, timeout=60)
+    address = database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS)), REF, PASSWORD, timeout=60)
     assert address.dsn == f"postgresql://postgres.{REF}@aws-1.pooler.test:5432/postgres"
     assert address.transaction_dsn == f"postgresql://postgres.{REF}@aws-1.pooler.test:6543/postgres"
     local = {f"GET /v1/projects/{REF}/config/database/pooler": (200, [{**POOLER, "db_port": 54321}])}
-    address = database.wait_for_database(Client(BASE, TOKEN, Script(ANSWERS | local)), REF, PASSWORD, timeout=60)
+    address = database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS | local)), REF, PASSWORD, timeout=60)
     assert (address.port, address.transaction_port) == (54321, 54321)
