@@ -1,21 +1,22 @@
 """Ours or not, and the ambiguous create: every outcome of a login and of our mark, on a made-up clock."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import httpx
 import pytest
-import stamina
 
 from components.errors import OperatorError
-from components.supabase import database, ownership, waiting
+from components.supabase import database
 from components.supabase.allocation import allocate
 from components.supabase.client import Client
 from components.supabase.database import Login
 from components.supabase.errors import ApiError, WrongPasswordError
 from components.supabase.ownership import Wanted
+from tests.supabase.conftest import Clock
 from tests.supabase.management import BASE, REF, TOKEN, Script
+
+pytestmark = pytest.mark.usefixtures("clock")
 
 PASSWORD = "Abcdefghijklmnop"
 WANTED = Wanted("client-acme-prod", "agency", "eu-west-2", "acme", PASSWORD, timeout=60)
@@ -44,37 +45,6 @@ ANSWERS = {
     QUERY: NO_MARK,
     PASSWORD_ROUTE: (200, {}),
 }
-
-
-class Clock:
-    """Time that passes only by sleeping."""
-
-    def __init__(self) -> None:
-        self.now, self.pauses = 0.0, list[float]()
-
-    def monotonic(self) -> float:
-        return self.now
-
-    def sleep(self, seconds: float) -> None:
-        self.pauses.append(seconds)
-        self.now += seconds
-
-
-@pytest.fixture(autouse=True)
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
-    made = Clock()
-    monkeypatch.setattr(waiting, "time", made)
-    with stamina.set_testing(True):
-        yield made
-
-
-@pytest.fixture
-def logins(monkeypatch: pytest.MonkeyPatch) -> list[Login]:
-    """The outcomes of the coming logins, first one first; what is left was not tried."""
-    queue: list[Login] = []
-    for module in (ownership, database):
-        monkeypatch.setattr(module, "login", lambda _address, _password: queue.pop(0))
-    return queue
 
 
 def run(answers: dict[str, Any] | None = None, wanted: Wanted = WANTED) -> Script:

@@ -1,0 +1,40 @@
+"""A made-up clock and made-up logins, for tests of waiting and of proof."""
+
+from collections.abc import Iterator
+
+import pytest
+import stamina
+
+from components.supabase import allocation, database, ownership, waiting
+from components.supabase.database import Login
+
+
+class Clock:
+    """Time that passes only by sleeping."""
+
+    def __init__(self) -> None:
+        self.now, self.pauses = 0.0, list[float]()
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.now += seconds
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
+    made = Clock()
+    monkeypatch.setattr(waiting, "time", made)
+    with stamina.set_testing(True):
+        yield made
+
+
+@pytest.fixture
+def logins(monkeypatch: pytest.MonkeyPatch) -> list[Login]:
+    """The outcomes of the coming logins, first one first; what is left was not tried."""
+    queue: list[Login] = []
+    for module in (allocation, ownership, database):
+        monkeypatch.setattr(module, "login", lambda _address, _password: queue.pop(0))
+    return queue
