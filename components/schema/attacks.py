@@ -175,9 +175,8 @@ def _foreigner(target: Target, actor: Actor, stage: Stage) -> Iterator[Attack]:
 def _move(target: Target, stage: Stage) -> Iterator[Attack]:
     if target.tenant == "organization_id" and target.is_table:
         owner = stage.victim.actor("owner", "owner moving rows to another organization")
-        goal, mine = _literal(stage.neighbour.id), _literal(stage.victim.id)
-        statement = f"update {target.name} set organization_id = {goal} where organization_id = {mine}"
-        yield Attack(target.short, "update (organization_id)", owner, statement)
+        change = f"set organization_id = {_literal(stage.neighbour.id)} where pg_temp.tripwire(9)"
+        yield Attack(target.short, "update (organization_id)", owner, f"update {target.name} {change}")
 
 
 def _cross(target: Target, stage: Stage, by_name: dict[str, Target]) -> Iterator[Attack]:

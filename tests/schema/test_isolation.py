@@ -1,0 +1,176 @@
+import json
+import os
+import subprocess
+import sys
+
+import psycopg
+import pytest
+
+from components.errors import OperatorError
+from components.schema.catalog import read_snapshot
+from components.schema.isolation import check
+from tests.schema.conftest import Connect, Connection
+
+SIMPLE_KEY = """
+alter table activities drop constraint activities_organization_id_contact_id_fkey;
+alter table activities add constraint simple foreign key (contact_id) references contacts (id)
+"""
+OWN = "organization_id = (select private.current_organization())"
+HOLES = {
+    "row-level security off": ("alter table contacts disable row level security", "contacts: select as authenticated"),
+    "policy open to read": ("alter policy users_select on users using (true)", "users: select as authenticated"),
+    "policy open for all": ("alter policy deals_member on deals using (true)", "deals: delete as authenticated"),
+    "policy added": (
+        "create policy x on deals for update to authenticated using (true)",
+        "deals: update as authenticated",
+    ),
+    "policy added for anon": (
+        "create policy x on deals to anon using (true); grant select on deals to anon",
+        "deals: select as anon",
+    ),
+    "with check open": (
+        "alter policy deals_member on deals with check (true)",
+        "deals: insert as authenticated (member of another organization): 1 row",
+    ),
+    "with check missing on insert": (
+        "alter policy users_insert on users with check (true)",
+        "users: insert (owner) as authenticated (admin of the organization): 1 row",
+    ),
+    "rows may move": (
+        f"alter policy deals_member on deals with check ({OWN} or true)",
+        "deals: update (organization_id) as authenticated",
+    ),
+    "grant to anon": ("grant select on contacts to anon", "contacts: select as anon (not signed in)"),
+    "insert granted to anon": ("grant insert on contacts to anon", "contacts: insert as anon"),
+    "one column granted to anon": ("grant update (title) on deals to anon", "deals: update as anon"),
+    "grant to public": ("grant delete on deals to public", "deals: delete as anon"),
+    "truncate for anon": ("grant truncate on audit_log to anon", "audit_log: truncate as anon"),
+    "truncate for members": ("grant truncate on companies to authenticated", "companies: truncate as authenticated"),
+    "truncate for the server": ("grant truncate on companies to service_role", "companies: truncate as service_role"),
+    "simple foreign key": (SIMPLE_KEY, "activities: update (contact_id) as authenticated"),
+    "simple foreign key, server": (SIMPLE_KEY, "activities: update (contact_id) as service_role"),
+    "members promote themselves": (
+        "grant update (role) on users to authenticated",
+        "users: update (role) as authenticated (member of the organization): 1 row",
+    ),
+    "owners change the plan": (
+        "grant update (plan) on organizations to authenticated",
+        "organizations: update (plan) as authenticated (owner of the organization): 1 row",
+    ),
+    "members delete the organization": (
+        f"alter policy organizations_delete on organizations using ({OWN.replace('organization_id', 'id')})",
+        "organizations: delete as authenticated (member of the organization): 1 row",
+    ),
+    "history deletable": (
+        "grant delete on audit_log to authenticated",
+        "audit_log: delete as authenticated (owner of the organization): reached a row",
+    ),
+    "history changeable": ("grant update on audit_log to authenticated", "audit_log: update as authenticated"),
+    "history forgeable": (
+        f"alter policy audit_log_member on audit_log with check ({OWN})",
+        "audit_log: insert (user_id) as authenticated",
+    ),
+    "billing writable": (
+        f"grant update on client_usage_metrics to authenticated; create policy x on client_usage_metrics for update"
+        f" to authenticated using ({OWN})",
+        "client_usage_metrics: update as authenticated (owner of the organization): reached a row",
+    ),
+    "notifications of colleagues": (
+        f"alter policy notifications_member on notifications using ({OWN})",
+        "notifications: select as authenticated (owner of the organization): 1 row",
+    ),
+    "disabled members": (
+        "create or replace function private.current_organization() returns uuid language sql stable security definer"
+        " set search_path = '' as 'select organization_id from public.users where auth_user_id = auth.uid()'",
+        "contacts: select as authenticated (disabled member): 1 row",
+    ),
+    "recursion": (
+        "alter function private.current_organization() security invoker",
+        "users: select as authenticated (owner of the organization): failed with SQLSTATE 54001",
+    ),
+    "view around the policies": (
+        "create view everyone as select * from contacts; grant select on everyone to authenticated",
+        "everyone: select as authenticated (member of another organization): 1 row",
+    ),
+    "table of other hands": ("create table theirs (id int); grant insert on theirs to anon", "theirs: insert as anon"),
+}
+
+
+def test_the_schema_repels_every_attack_on_every_table(schema: Connection) -> None:
+    report = check(schema)
+    assert (report.leaks, report.lockouts) == ((), ())
+    assert report.passed
+    assert str(report) == f"isolation: {report.attacks} attacks, 0 leaks"
+    assert report.attacks > 21 * (5 + 2 * 5)
+
+
+@pytest.mark.parametrize("hole", HOLES)
+def test_a_hole_is_named_by_table_verb_and_role(schema: Connection, hole: str) -> None:
+    opened, expected = HOLES[hole]
+    schema.execute(opened)
+    report = check(schema)
+    assert not report.passed
+    assert expected in str(report)
+
+
+def test_a_member_without_access_to_its_own_rows_fails_the_check(schema: Connection) -> None:
+    schema.execute("revoke select on deals from authenticated")
+    report = check(schema)
+    assert [finding.table for finding in report.lockouts] == ["deals"]
+    assert "locked out: deals: select as authenticated (owner of the organization)" in str(report)
+
+
+def test_rows_that_are_there_already_stay_and_are_attacked(connect: Connect, schema: Connection) -> None:
+    fill = "insert into organizations (name, slug) select 'x', 'x' || n from generate_series(1, 50) n"
+    schema.execute(fill)
+    schema.execute("insert into contacts (organization_id, email) select id, slug || '@x.test' from organizations")
+    assert check(schema).passed
+    # The check rolls back the whole transaction it was called in, and commits nothing.
+    assert schema.execute("select count(*) from organizations").fetchone() == (0,)
+
+
+def test_two_checks_at_once_do_not_meet(connect: Connect) -> None:
+    with connect() as one, connect() as other:
+        one.execute("select 1")
+        assert check(one).passed
+        assert check(other).passed
+
+
+def test_every_table_of_ours_is_filled_so_that_no_attack_is_empty(schema: Connection) -> None:
+    tables = [name for name in read_snapshot() if name.startswith("table public.")]
+    schema.execute("revoke select on all tables in schema public from authenticated")
+    assert len(check(schema).lockouts) == len(tables) == 21
+
+
+def test_a_database_without_the_schema_is_one_line(empty: Connection) -> None:
+    with pytest.raises(OperatorError, match=r"database: .*organizations.*could not be carried out"):
+        check(empty)
+
+
+def test_the_command_exits_1_on_a_leak_and_prints_json(connect: Connect, server: str) -> None:
+    with connect() as connection:
+        database = connection.info.dbname
+    dsn = psycopg.conninfo.make_conninfo(server, dbname=database, user="project")
+    command = [sys.executable, "-m", "components.schema.isolation"]
+    environment = {**os.environ, "DATABASE_URL": dsn}
+    closed = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=False)
+    assert closed.returncode == 0, closed.stderr
+    assert json.loads(closed.stdout)["leaks"] == []
+    with connect() as connection:
+        connection.execute("grant select on contacts to anon")
+    try:
+        opened = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    finally:
+        with connect() as connection:
+            connection.execute("revoke select on contacts from anon")
+    assert opened.returncode == 1
+    assert "1 leaks\nleak: contacts: select as anon (not signed in)" in opened.stdout
+
+
+def test_an_unreachable_database_is_one_line_and_exit_2() -> None:
+    environment = {**os.environ, "DATABASE_URL": "postgresql://nobody@127.0.0.1:1/none"}
+    command = [sys.executable, "-m", "components.schema.isolation"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stdout == ""
+    assert len(done.stderr.strip().splitlines()) == 1

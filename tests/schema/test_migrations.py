@@ -1,0 +1,64 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from components.errors import OperatorError
+from components.schema.migrations import Migration, code_start, position, read_migrations
+
+Folder = Callable[..., tuple[Migration, ...]]
+
+
+def test_statements_are_split_as_written_without_semicolon(folder: Folder) -> None:
+    text = "-- why\ncreate table a (b text default ';');\ndo $$ begin perform 1; end $$;\n"
+    (migration,) = folder({"20260101000000_a.sql": text}, ours=False)
+    assert [each.text for each in migration.statements] == [
+        "-- why\ncreate table a (b text default ';')",
+        "do $$ begin perform 1; end $$",
+    ]
+    assert [position(text, code_start(each)) for each in migration.statements] == [(2, 1), (3, 1)]
+
+
+def test_a_digest_follows_the_statements_and_nothing_else(folder: Folder) -> None:
+    names = ("20260101000000_a.sql", "20260101000001_b.sql", "20260101000002_c.sql")
+    a, b, c = folder(dict(zip(names, ("select 1;", "\ufeffselect 1;\n\n", "select 2;"), strict=True)), ours=False)
+    assert a.digest == b.digest != c.digest
+
+
+def test_our_own_files_sort_by_version_and_stay_pushable_by_the_supabase_cli() -> None:
+    migrations = read_migrations()
+    assert [each.version for each in migrations] == sorted({each.version for each in migrations})
+    assert not [each.file for each in migrations if each.text.startswith("\ufeff") or "\r" in each.text]
+
+
+@pytest.mark.parametrize(
+    ("files", "expected"),
+    [
+        ({}, "holds no migration"),
+        ({"1_a.sql": "select 1"}, "is not named <UTC timestamp"),
+        ({"20260101000000-a.sql": "select 1"}, "is not named <UTC timestamp"),
+        ({"notes.txt": "hi"}, "is not named <UTC timestamp"),
+        ({"20260101000000_a.sql": "-- nothing\n"}, "holds no statement"),
+        ({"20260101000000_a.sql": "select 1", "20260101000000_b.sql": "select 2"}, "has the same version"),
+        ({"20260101000000_a.sql": "select 1;\n COMMIT;\n"}, "20260101000000_a.sql:2:2: COMMIT does not belong"),
+        ({"20260101000000_a.sql": "begin; select 1;"}, "begin does not belong"),
+        ({"20260101000000_a.sql": "-- x\n\\i other.sql"}, "\\i does not belong"),
+        ({"20260101000000_a.sql": "lock table x;"}, "lock does not belong"),
+        ({"20260101000000_a.sql": "set  local x = 1;"}, "set  local does not belong"),
+    ],
+)
+def test_what_is_no_migration_is_refused_by_name(folder: Folder, files: dict[str, str], expected: str) -> None:
+    with pytest.raises(OperatorError) as refused:
+        folder(files, ours=False)
+    assert " ".join(expected.split()) in str(refused.value)
+
+
+def test_a_missing_folder_is_refused_by_name(tmp_path: Path) -> None:
+    with pytest.raises(OperatorError, match="no such folder"):
+        read_migrations(tmp_path / "sql" / "migrations")
+
+
+def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "20260101000000_a.sql").write_bytes(b"select '\xff'")
+    with pytest.raises(OperatorError, match="UnicodeDecodeError"):
+        read_migrations(tmp_path)
