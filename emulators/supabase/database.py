@@ -1,0 +1,111 @@
+"""A database per project in one Postgres server, each like a new Supabase project's, each with a login of its own."""
+
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from emulators.postgres import Postgres
+
+TEMPLATE = "supabase_template"
+HERE = Path(__file__).parent
+
+
+class ProjectDatabases:
+    """Makes, copies and drops projects' databases. A database is named after its project's ref."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        with postgres.admin() as admin:
+            row = admin.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
+            # Row-level security proves nothing to a superuser, so the owner must not be one.
+            self.owner = "project_owner" if row and row[0] else "postgres"
+
+    def prepare(self) -> None:
+        """Make roles and the template database; what is there already is left alone."""
+        with self._postgres.admin() as admin:
+            admin.execute(self._script("roles.sql"))
+            if admin.execute("select from pg_database where datname = %s", (TEMPLATE,)).fetchone():
+                return
+            building = sql.Identifier(f"{TEMPLATE}_building")
+            admin.execute(sql.SQL("drop database if exists {}").format(building))
+            admin.execute(sql.SQL("create database {}").format(building))
+        with self._postgres.admin(f"{TEMPLATE}_building") as database:
+            database.execute(self._script("database.sql"))
+        with self._postgres.admin() as admin:
+            admin.execute(sql.SQL("alter database {} rename to {}").format(building, sql.Identifier(TEMPLATE)))
+
+    def create(self, ref: str, password: str) -> None:
+        """Make a project's database and its login `postgres.<ref>`, which acts as the owner."""
+        login = sql.Identifier(self.login(ref))
+        with self._postgres.admin() as admin:
+            self._copy(admin, TEMPLATE, ref)
+            admin.execute(sql.SQL("create role {} login bypassrls createrole").format(login))
+            admin.execute(sql.SQL("grant {} to {}").format(sql.Identifier(self.owner), login))
+            admin.execute(sql.SQL("alter role {} set role = {}").format(login, sql.Literal(self.owner)))
+            path = sql.SQL('alter role {} set search_path = "$user", public, extensions')
+            admin.execute(path.format(login))
+            admin.execute(sql.SQL("grant connect, temporary on database {} to {}").format(sql.Identifier(ref), login))
+        self.set_password(ref, password)
+
+    def set_password(self, ref: str, password: str) -> None:
+        """Change the password of a project's login."""
+        with self._postgres.admin() as admin:
+            command = sql.SQL("alter role {} password {}")
+            admin.execute(command.format(sql.Identifier(self.login(ref)), sql.Literal(password)))
+
+    def set_login(self, ref: str, *, allowed: bool) -> None:
+        """Let a project's login in or keep it out, as pausing does; connections that are open end."""
+        with self._postgres.admin() as admin:
+            word = sql.SQL("login" if allowed else "nologin")
+            admin.execute(sql.SQL("alter role {} {}").format(sql.Identifier(self.login(ref)), word))
+            if not allowed:
+                self._disconnect(admin, ref)
+
+    def copy(self, ref: str, name: str) -> None:
+        """Make a scratch copy of a project's database that the project's login may enter."""
+        with self._postgres.admin() as admin:
+            self._copy(admin, ref, name)
+            granted = sql.SQL("grant connect on database {} to {}")
+            admin.execute(granted.format(sql.Identifier(name), sql.Identifier(self.login(ref))))
+
+    def drop(self, name: str) -> None:
+        """Drop a database, whoever is connected, and the login named after it."""
+        login = sql.Identifier(self.login(name))
+        with self._postgres.admin() as admin:
+            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
+            admin.execute(sql.SQL("drop role if exists {}").format(login))
+
+    def query(self, ref: str, text: str) -> list[dict[str, Any]]:
+        """Run SQL as the owner and give the rows of the last statement that has any."""
+        with self._postgres.admin(ref, autocommit=False) as database:
+            database.execute(sql.SQL("set local role {}").format(sql.Identifier(self.owner)))
+            cursor = database.execute(text.encode())
+            rows: list[dict[str, Any]] = []
+            while True:
+                if cursor.description is not None:
+                    names = [column.name for column in cursor.description]
+                    rows = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+                if not cursor.nextset():
+                    return rows
+
+    @staticmethod
+    def login(ref: str) -> str:
+        """The login of a project, as its pooler knows it."""
+        return f"postgres.{ref}"
+
+    def _copy(self, admin: psycopg.Connection[Any], source: str, name: str) -> None:
+        # Nobody may be connected to what is copied; pooled connections of the owner would be.
+        if source != TEMPLATE:
+            self._disconnect(admin, source)
+        names = sql.Identifier(name), sql.Identifier(source), sql.Identifier(self.owner)
+        admin.execute(sql.SQL("create database {} template {} owner {}").format(*names))
+        admin.execute(sql.SQL("revoke connect, temporary on database {} from public").format(names[0]))
+
+    @staticmethod
+    def _disconnect(admin: psycopg.Connection[Any], name: str) -> None:
+        admin.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (name,))
+
+    def _script(self, name: str) -> str:
+        return (HERE / name).read_text().replace("{owner}", self.owner)
