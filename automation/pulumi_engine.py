@@ -1,5 +1,6 @@
 """One client's stack under Pulumi's own engine, through the Automation API."""
 
+import json
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -65,19 +66,21 @@ class PulumiEngine:
         with _refusals(self._client):
             return Outcome(**_outputs(stack.outputs())) if stack else Outcome(error=NO_STACK)
 
-    def resources(self) -> list[dict[str, Any]]:
-        stack = self._find()
+    def resources(self, *, secrets: bool = False) -> list[dict[str, Any]]:
+        if self._find() is None:
+            return []
+        command = ["stack", "export", "--stack", self._client, *(["--show-secrets"] if secrets else [])]
         with _refusals(self._client):
-            deployment = (stack.export_stack().deployment if stack else None) or {}
+            result = self._command.run(command, self._workspace.work_dir, self._workspace.env_vars)
         return [
             {
                 "urn": resource["urn"],
                 "type": resource["type"],
                 "id": resource.get("id", ""),
                 "protect": resource.get("protect", False),
-                "outputs": _masked(resource.get("outputs", {})),
+                "outputs": _opened(resource.get("outputs", {})),
             }
-            for resource in deployment.get("resources", [])
+            for resource in json.loads(result.stdout)["deployment"].get("resources", [])
             if not resource["type"].startswith("pulumi:")
         ]
 
@@ -149,10 +152,13 @@ def _outputs(outputs: Mapping[str, auto.OutputValue]) -> dict[str, Any]:
     }
 
 
-def _masked(value: Any) -> Any:
+def _opened(value: Any) -> Any:
+    """A value of the exported state; a secret is there in plain text only when the export was asked for it."""
     if isinstance(value, Mapping):
-        return "[secret]" if SECRET in value else {key: _masked(item) for key, item in value.items()}
-    return [_masked(item) for item in value] if isinstance(value, list) else value
+        if SECRET in value:
+            return json.loads(value["plaintext"]) if "plaintext" in value else "[secret]"
+        return {key: _opened(item) for key, item in value.items()}
+    return [_opened(item) for item in value] if isinstance(value, list) else value
 
 
 def _last_line(error: auto.CommandError) -> str:

@@ -75,7 +75,7 @@ class FakeEngine:
     def outputs(self) -> Outcome:
         return self._outcome("outputs", (), None)
 
-    def resources(self) -> list[dict[str, Any]]:
+    def resources(self, *, secrets: bool = False) -> list[dict[str, Any]]:
         return self.state
 
 

@@ -105,6 +105,7 @@ def test_a_client_lives_and_the_committed_file_stays_as_it_is(project: Path, eng
     assert (dict(made.outputs), made.secret_outputs) == ({"project_ref": "abc", "secret_key": "hush"}, {"secret_key"})
     assert [step[0] for step in plan(engine.up())] == ["same", "same"]
     assert "hush" not in str(engine.resources())
+    assert engine.resources(secrets=True)[0]["outputs"]["key"] == "hush"
     assert [step.operation for step in engine.destroy().steps if step.operation == "delete"] == ["delete", "delete"]
     assert engine.resources() == []
     assert (project / "Pulumi.acme.yaml").read_text() == committed
