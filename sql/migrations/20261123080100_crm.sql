@@ -1,6 +1,7 @@
 -- Customers of an organization: companies, the people in them, the deals with them and what happened.
 -- Every reference carries organization_id, so that no row can point into another organization.
-
+--
+-- A company an organization deals with.
 create table public.companies (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -23,7 +24,7 @@ create table public.companies (
   unique (organization_id, id),
   foreign key (organization_id, owner_id) references public.users (organization_id, id) on delete set null (owner_id)
 );
-
+-- A person an organization deals with.
 create table public.contacts (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -50,7 +51,7 @@ create table public.contacts (
   foreign key (organization_id, owner_id) references public.users (organization_id, id) on delete set null (owner_id),
   check (not marketing_consent or consent_at is not null)
 );
-
+-- A sale in the making, or one that was won or lost.
 create table public.deals (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -77,7 +78,7 @@ create table public.deals (
   foreign key (organization_id, owner_id) references public.users (organization_id, id) on delete set null (owner_id),
   check ((status = 'open') = (closed_at is null))
 );
-
+-- What happened with a contact, company or deal, or is due to happen.
 create table public.activities (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -103,7 +104,6 @@ create table public.activities (
   foreign key (organization_id, deal_id) references public.deals (organization_id, id) on delete set null (deal_id),
   foreign key (organization_id, user_id) references public.users (organization_id, id) on delete set null (user_id)
 );
-
 -- What the dashboards ask for.
 create index idx_companies_organization_domain on public.companies (organization_id, domain);
 create unique index idx_contacts_organization_email on public.contacts (organization_id, email);
@@ -114,7 +114,6 @@ create index idx_deals_organization_close_date on public.deals (organization_id,
 create index idx_activities_organization_occurred_at on public.activities (organization_id, occurred_at desc);
 create index idx_activities_organization_due_at on public.activities (organization_id, due_at)
   where completed_at is null and due_at is not null;
-
 -- What foreign keys need when the row they point at goes away.
 create index fk_companies_owner on public.companies (organization_id, owner_id);
 create index fk_contacts_company on public.contacts (organization_id, company_id);
@@ -126,7 +125,7 @@ create index fk_activities_contact on public.activities (organization_id, contac
 create index fk_activities_company on public.activities (organization_id, company_id);
 create index fk_activities_deal on public.activities (organization_id, deal_id);
 create index fk_activities_user on public.activities (organization_id, user_id);
-
+-- Timestamps.
 create trigger companies_touch before update on public.companies
   for each row execute function private.touch();
 create trigger contacts_touch before update on public.contacts
@@ -135,12 +134,11 @@ create trigger deals_touch before update on public.deals
   for each row execute function private.touch();
 create trigger activities_touch before update on public.activities
   for each row execute function private.touch();
-
+-- Row-level security, and who sees what.
 alter table public.companies enable row level security;
 alter table public.contacts enable row level security;
 alter table public.deals enable row level security;
 alter table public.activities enable row level security;
-
 create policy companies_member on public.companies for all to authenticated
   using (organization_id = (select private.current_organization()))
   with check (organization_id = (select private.current_organization()));
@@ -153,7 +151,7 @@ create policy deals_member on public.deals for all to authenticated
 create policy activities_member on public.activities for all to authenticated
   using (organization_id = (select private.current_organization()))
   with check (organization_id = (select private.current_organization()));
-
+-- Rights: none, then those meant.
 revoke all on public.companies, public.contacts, public.deals, public.activities
   from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.companies, public.contacts, public.deals, public.activities

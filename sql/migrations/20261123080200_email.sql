@@ -1,5 +1,6 @@
 -- E-mail marketing: templates, one-off campaigns, automated sequences, each mail sent, and who must not get any.
-
+--
+-- A mail to be filled in.
 create table public.email_templates (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -18,7 +19,7 @@ create table public.email_templates (
   foreign key (organization_id, created_by) references public.users (organization_id, id)
     on delete set null (created_by)
 );
-
+-- One mailing to an audience.
 create table public.email_campaigns (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -47,7 +48,7 @@ create table public.email_campaigns (
     on delete set null (created_by),
   check (status <> 'scheduled' or scheduled_at is not null)
 );
-
+-- A series of mails that an event starts.
 create table public.email_sequences (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -66,7 +67,7 @@ create table public.email_sequences (
   foreign key (organization_id, created_by) references public.users (organization_id, id)
     on delete set null (created_by)
 );
-
+-- One mail to one address.
 create table public.email_sends (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -94,7 +95,6 @@ create table public.email_sends (
   foreign key (organization_id, contact_id) references public.contacts (organization_id, id)
     on delete set null (contact_id)
 );
-
 -- Kept when contact or campaign go: who unsubscribed stays unsubscribed.
 create table public.email_unsubscribes (
   id uuid primary key default gen_random_uuid(),
@@ -115,13 +115,12 @@ create table public.email_unsubscribes (
   foreign key (organization_id, campaign_id) references public.email_campaigns (organization_id, id)
     on delete set null (campaign_id)
 );
-
 -- What dashboards and the sending workers ask for; workers look across organizations, at due rows only.
 create index idx_email_campaigns_organization_status on public.email_campaigns (organization_id, status);
 create index idx_email_campaigns_scheduled_at on public.email_campaigns (scheduled_at) where status = 'scheduled';
 create index idx_email_sends_organization_status on public.email_sends (organization_id, status);
 create index idx_email_sends_scheduled_at on public.email_sends (scheduled_at) where status = 'queued';
-
+-- What foreign keys need when the row they point at goes away.
 create index fk_email_templates_created_by on public.email_templates (organization_id, created_by);
 create index fk_email_campaigns_template on public.email_campaigns (organization_id, template_id);
 create index fk_email_campaigns_created_by on public.email_campaigns (organization_id, created_by);
@@ -131,7 +130,7 @@ create index fk_email_sends_sequence on public.email_sends (organization_id, seq
 create index fk_email_sends_contact on public.email_sends (organization_id, contact_id);
 create index fk_email_unsubscribes_contact on public.email_unsubscribes (organization_id, contact_id);
 create index fk_email_unsubscribes_campaign on public.email_unsubscribes (organization_id, campaign_id);
-
+-- Timestamps.
 create trigger email_templates_touch before update on public.email_templates
   for each row execute function private.touch();
 create trigger email_campaigns_touch before update on public.email_campaigns
@@ -142,13 +141,12 @@ create trigger email_sends_touch before update on public.email_sends
   for each row execute function private.touch();
 create trigger email_unsubscribes_touch before update on public.email_unsubscribes
   for each row execute function private.touch();
-
+-- Row-level security, and who sees what.
 alter table public.email_templates enable row level security;
 alter table public.email_campaigns enable row level security;
 alter table public.email_sequences enable row level security;
 alter table public.email_sends enable row level security;
 alter table public.email_unsubscribes enable row level security;
-
 create policy email_templates_member on public.email_templates for all to authenticated
   using (organization_id = (select private.current_organization()))
   with check (organization_id = (select private.current_organization()));
@@ -164,7 +162,7 @@ create policy email_sends_member on public.email_sends for all to authenticated
 create policy email_unsubscribes_member on public.email_unsubscribes for all to authenticated
   using (organization_id = (select private.current_organization()))
   with check (organization_id = (select private.current_organization()));
-
+-- Rights: none, then those meant.
 revoke all on public.email_templates, public.email_campaigns, public.email_sequences, public.email_sends,
   public.email_unsubscribes from public, anon, authenticated, service_role;
 grant select, insert, update, delete on public.email_templates, public.email_campaigns, public.email_sequences,

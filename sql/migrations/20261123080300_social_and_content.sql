@@ -1,5 +1,5 @@
 -- Social accounts, what is posted on them, and the editorial queue with its templates.
-
+--
 -- No access token here: members may read every column, tokens live with the workflow engine.
 create table public.social_accounts (
   id uuid primary key default gen_random_uuid(),
@@ -22,7 +22,7 @@ create table public.social_accounts (
   foreign key (organization_id, connected_by) references public.users (organization_id, id)
     on delete set null (connected_by)
 );
-
+-- A text to be filled in, by people or by a model.
 create table public.content_templates (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -40,7 +40,7 @@ create table public.content_templates (
   foreign key (organization_id, created_by) references public.users (organization_id, id)
     on delete set null (created_by)
 );
-
+-- A post, from draft to figures.
 create table public.social_posts (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -67,7 +67,7 @@ create table public.social_posts (
     on delete set null (created_by),
   check (status <> 'scheduled' or scheduled_at is not null)
 );
-
+-- What the editors work on.
 create table public.content_queue (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -95,12 +95,12 @@ create table public.content_queue (
   foreign key (organization_id, assigned_to) references public.users (organization_id, id)
     on delete set null (assigned_to)
 );
-
+-- What dashboards and the publishing workers ask for.
 create index idx_social_posts_organization_status on public.social_posts (organization_id, status);
 create index idx_social_posts_scheduled_at on public.social_posts (scheduled_at) where status = 'scheduled';
 create index idx_content_queue_organization_status on public.content_queue (organization_id, status);
 create index idx_content_queue_scheduled_at on public.content_queue (scheduled_at) where status = 'approved';
-
+-- What foreign keys need when the row they point at goes away.
 create index fk_social_accounts_connected_by on public.social_accounts (organization_id, connected_by);
 create index fk_content_templates_created_by on public.content_templates (organization_id, created_by);
 create index fk_social_posts_social_account on public.social_posts (organization_id, social_account_id);
@@ -109,7 +109,7 @@ create index fk_content_queue_template on public.content_queue (organization_id,
 create index fk_content_queue_social_post on public.content_queue (organization_id, social_post_id);
 create index fk_content_queue_campaign on public.content_queue (organization_id, campaign_id);
 create index fk_content_queue_assigned_to on public.content_queue (organization_id, assigned_to);
-
+-- Timestamps.
 create trigger social_accounts_touch before update on public.social_accounts
   for each row execute function private.touch();
 create trigger content_templates_touch before update on public.content_templates
@@ -118,12 +118,11 @@ create trigger social_posts_touch before update on public.social_posts
   for each row execute function private.touch();
 create trigger content_queue_touch before update on public.content_queue
   for each row execute function private.touch();
-
+-- Row-level security, and who sees what.
 alter table public.social_accounts enable row level security;
 alter table public.content_templates enable row level security;
 alter table public.social_posts enable row level security;
 alter table public.content_queue enable row level security;
-
 create policy social_accounts_member on public.social_accounts for all to authenticated
   using (organization_id = (select private.current_organization()))
   with check (organization_id = (select private.current_organization()));
@@ -136,7 +135,7 @@ create policy social_posts_member on public.social_posts for all to authenticate
 create policy content_queue_member on public.content_queue for all to authenticated
   using (organization_id = (select private.current_organization()))
   with check (organization_id = (select private.current_organization()));
-
+-- Rights: none, then those meant.
 revoke all on public.social_accounts, public.content_templates, public.social_posts, public.content_queue
   from public, anon, authenticated, service_role;
 grant select, insert, update, delete

@@ -1,5 +1,6 @@
 -- Figures the platform writes and members only read: usage, subscription, analytics.
-
+--
+-- What an organization used in a period, and what its plan includes.
 create table public.client_usage_metrics (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -16,7 +17,7 @@ create table public.client_usage_metrics (
   unique (organization_id, metric, period_start),
   check (period_end > period_start)
 );
-
+-- Each change of an organization's subscription.
 create table public.subscription_history (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -35,7 +36,7 @@ create table public.subscription_history (
   foreign key (organization_id, changed_by) references public.users (organization_id, id)
     on delete set null (changed_by)
 );
-
+-- Figures of a day, week or month, for dashboards.
 create table public.analytics_snapshots (
   id uuid primary key default gen_random_uuid(),
   organization_id uuid not null references public.organizations (id) on delete cascade,
@@ -54,7 +55,6 @@ create table public.analytics_snapshots (
   unique (organization_id, id),
   unique (organization_id, period, snapshot_date)
 );
-
 -- What the connected platforms report about an organization.
 create table public.platform_metrics (
   id uuid primary key default gen_random_uuid(),
@@ -73,10 +73,10 @@ create table public.platform_metrics (
   foreign key (organization_id, social_account_id) references public.social_accounts (organization_id, id)
     on delete cascade
 );
-
+-- What foreign keys need when the row they point at goes away.
 create index fk_subscription_history_changed_by on public.subscription_history (organization_id, changed_by);
 create index fk_platform_metrics_social_account on public.platform_metrics (organization_id, social_account_id);
-
+-- Timestamps.
 create trigger client_usage_metrics_touch before update on public.client_usage_metrics
   for each row execute function private.touch();
 create trigger subscription_history_touch before update on public.subscription_history
@@ -85,12 +85,11 @@ create trigger analytics_snapshots_touch before update on public.analytics_snaps
   for each row execute function private.touch();
 create trigger platform_metrics_touch before update on public.platform_metrics
   for each row execute function private.touch();
-
+-- Row-level security, and who sees what.
 alter table public.client_usage_metrics enable row level security;
 alter table public.subscription_history enable row level security;
 alter table public.analytics_snapshots enable row level security;
 alter table public.platform_metrics enable row level security;
-
 create policy client_usage_metrics_select on public.client_usage_metrics for select to authenticated
   using (organization_id = (select private.current_organization()));
 create policy subscription_history_select on public.subscription_history for select to authenticated
@@ -99,7 +98,7 @@ create policy analytics_snapshots_select on public.analytics_snapshots for selec
   using (organization_id = (select private.current_organization()));
 create policy platform_metrics_select on public.platform_metrics for select to authenticated
   using (organization_id = (select private.current_organization()));
-
+-- Rights: none, then those meant.
 revoke all on public.client_usage_metrics, public.subscription_history, public.analytics_snapshots,
   public.platform_metrics from public, anon, authenticated, service_role;
 grant select on public.client_usage_metrics, public.subscription_history, public.analytics_snapshots,
