@@ -48,7 +48,7 @@ class Postgres:
     @property
     def port(self) -> int:
         """Port that clients connect to."""
-        return int(conninfo_to_dict(self._url).get("port", 5432))
+        return int(conninfo_to_dict(self._url).get("port") or 5432)
 
     def admin(self, database: str | None = None, *, autocommit: bool = True) -> psycopg.Connection[Any]:
         """Connect as superuser."""

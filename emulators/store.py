@@ -51,7 +51,8 @@ class Store:
         """Keep a document, in place of the one of that kind and key."""
         with self._lock:
             self._database.execute(
-                "insert into documents values (?, ?, ?) on conflict (kind, key) do update set document = excluded.document",
+                "insert into documents values (?, ?, ?)"
+                " on conflict (kind, key) do update set document = excluded.document",
                 (kind, key, json.dumps(document)),
             )
 

@@ -22,6 +22,22 @@ class ProjectDatabases:
             # Row-level security proves nothing to a superuser, so the owner must not be one.
             self.owner = "project_owner" if row and row[0] else "postgres"
 
+    @property
+    def host(self) -> str:
+        """Host of every project's database."""
+        return self._postgres.host
+
+    @property
+    def port(self) -> int:
+        """Port of every project's database."""
+        return self._postgres.port
+
+    @property
+    def version(self) -> str:
+        """Version of the server."""
+        with self._postgres.admin() as admin:
+            return str(admin.execute("show server_version").fetchone()[0]).split()[0]  # type: ignore[index]
+
     def prepare(self) -> None:
         """Make roles and the template database; what is there already is left alone."""
         with self._postgres.admin() as admin:

@@ -1,0 +1,60 @@
+"""Organizations and the regions they may use."""
+
+from typing import Any
+
+from emulators.supabase.calls import ORGANIZATION, Call, RefusedError, route
+
+PLAN = "pro"
+REGIONS = {
+    "us-east-1": "East US (North Virginia)",
+    "us-east-2": "East US (Ohio)",
+    "us-west-1": "West US (North California)",
+    "us-west-2": "West US (Oregon)",
+    "ca-central-1": "Canada (Central)",
+    "sa-east-1": "South America (São Paulo)",
+    "eu-west-1": "West EU (Ireland)",
+    "eu-west-2": "West Europe (London)",
+    "eu-west-3": "West EU (Paris)",
+    "eu-central-1": "Central EU (Frankfurt)",
+    "eu-central-2": "Central Europe (Zurich)",
+    "eu-north-1": "North EU (Stockholm)",
+    "ap-south-1": "South Asia (Mumbai)",
+    "ap-southeast-1": "Southeast Asia (Singapore)",
+    "ap-southeast-2": "Oceania (Sydney)",
+    "ap-northeast-1": "Northeast Asia (Tokyo)",
+    "ap-northeast-2": "Northeast Asia (Seoul)",
+    "ap-east-1": "East Asia (Hong Kong)",
+}
+GROUPS = {"americas": "Americas", "emea": "Europe, Middle East and Africa", "apac": "Asia-Pacific"}
+
+
+def known(slug: str) -> str:
+    """The slug, if the token sees that organization."""
+    if slug != ORGANIZATION:
+        raise RefusedError(404, "Organization not found")
+    return slug
+
+
+def _list(call: Call) -> Any:
+    return [{"id": ORGANIZATION, "slug": ORGANIZATION, "name": "Local Agency"}]
+
+
+def _get(call: Call) -> Any:
+    known(call.path["slug"])
+    answer = {"id": ORGANIZATION, "name": "Local Agency", "plan": PLAN}
+    return answer | {"opt_in_tags": [], "allowed_release_channels": ["ga"]}
+
+
+def _regions(call: Call) -> Any:
+    known(call.query.get("organization_slug", ""))
+    groups = [{"name": name, "code": code, "type": "smartGroup"} for code, name in GROUPS.items()]
+    specific = [{"name": name, "code": code, "type": "specific", "provider": "AWS"} for code, name in REGIONS.items()]
+    recommended = {"smartGroup": groups[1], "specific": specific[6:8]}
+    return {"recommendations": recommended, "all": {"smartGroup": groups, "specific": specific}}
+
+
+ROUTES = [
+    route("GET", "/v1/organizations", _list),
+    route("GET", "/v1/organizations/{slug}", _get),
+    route("GET", "/v1/projects/available-regions", _regions),
+]
