@@ -1,0 +1,98 @@
+"""Deletes resources, dependents first, and reads what is really there."""
+
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+
+from automation.engine import Step
+from automation.rehearsal.journal import Journal, Stopped
+from automation.rehearsal.provider import ProviderError
+from automation.rehearsal.providers import Providers
+from automation.rehearsal.state import Resource
+from automation.rehearsal.values import mark_secrets
+
+PARALLEL = 16
+
+
+class Deletion:
+    """Deletes through the providers and takes out of the state what is gone."""
+
+    def __init__(self, journal: Journal, providers: Providers) -> None:
+        self._journal, self._providers = journal, providers
+        self._condemned: set[str] = set()
+
+    def delete_all(self, condemned: Sequence[Resource]) -> None:
+        """Delete resources, those that others need last; independent ones at the same time."""
+        self._condemned |= {item.urn for item in condemned}
+        for generation in _generations(condemned):
+            _for_each(self._delete, generation)
+
+    def delete_for_replacement(self, old: Resource) -> None:
+        """Delete a resource whose new half is made next.
+
+        Raises:
+            Stopped: it failed.
+        """
+        self._condemned.add(old.urn)
+        with self._journal.step(Step(old.urn, "replace"), old, shown=False):
+            self._carry_out(old)
+            old.pending_replacement = True
+
+    def _delete(self, item: Resource) -> None:
+        if item.pending_replacement:
+            self._journal.drop(item)
+            return
+        simulated = item.custom and self._providers.find(item.type).simulated
+        step = Step(item.urn, "replace" if item.delete else "delete", simulated=simulated)
+        with self._journal.step(step, item, shown=not item.delete):
+            if item.protect and not item.delete:
+                raise ProviderError("is protected: remove `protect` and run `up` before it can be deleted")
+            self._carry_out(item)
+            self._journal.drop(item)
+
+    def _carry_out(self, item: Resource) -> None:
+        skipped = item.retain or item.deleted_with in self._condemned
+        if item.custom and not skipped and not self._journal.preview:
+            self._providers.find(item.type).delete(item)
+
+
+def refresh_all(journal: Journal, providers: Providers) -> None:
+    """Read every resource; what is gone leaves the state, what differs is taken over."""
+
+    def refresh(item: Resource) -> None:
+        if not item.custom or item.pending_replacement:
+            return
+        provider = providers.find(item.type)
+        with journal.step(Step(item.urn, "refresh", simulated=provider.simulated), item):
+            live = provider.read(item)
+            if live is None:
+                journal.drop(item)
+                return
+            item.outputs = mark_secrets(live.outputs, item.outputs, item.inputs)
+            if live.inputs is not None:
+                item.inputs = mark_secrets(live.inputs, item.inputs)
+
+    _for_each(refresh, journal.kept)
+
+
+def _for_each(work: Callable[[Resource], None], items: Iterable[Resource]) -> None:
+    """Do the work for each item, some at the same time; one that fails lets those that run end."""
+
+    def attempt(item: Resource) -> None:
+        with suppress(Stopped):
+            work(item)
+
+    with ThreadPoolExecutor(PARALLEL) as pool:
+        list(pool.map(attempt, items))
+
+
+def _generations(condemned: Sequence[Resource]) -> list[list[Resource]]:
+    """Resources grouped so that each group needs only later ones."""
+    left, generations = list(condemned), list[list[Resource]]()
+    while left:
+        urns = {item.urn for item in left}
+        free = [item for item in left if not (item.needs() - {item.urn}) & urns] or left
+        generations.insert(0, free)
+        taken = set(map(id, free))
+        left = [item for item in left if id(item) not in taken]
+    return generations

@@ -1,0 +1,179 @@
+"""Rehearsal of a Pulumi stack, where Pulumi cannot be had: the same program, real dynamic providers, no accounts.
+
+One operation runs the program in a process of its own, against a resource monitor of ours, with the real server of the
+dynamic providers beside it. Commands and passwords are real too; GitHub and Vercel resources are simulated.
+"""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from automation.engine import OnStep, Outcome
+from automation.interrupt import deferred, requested
+from automation.rehearsal.deletion import refresh_all
+from automation.rehearsal.deployment import Deployment
+from automation.rehearsal.journal import Journal, Stopped
+from automation.rehearsal.monitor import PARALLEL, Log, Monitor, serving
+from automation.rehearsal.project import Project, read_project
+from automation.rehearsal.providers import Providers, require_loopback
+from automation.rehearsal.state import Snapshot, StateFile
+from automation.rehearsal.values import Secret, masked, plain
+from components.errors import OperatorError
+
+LANGUAGE = Path(__file__).with_name("language.py")
+ORGANIZATION = "organization"
+
+
+@dataclass
+class _Operation:
+    """The parts of one running operation."""
+
+    project: Project
+    journal: Journal
+    deployment: Deployment
+    monitor: Monitor
+    providers: Providers
+    log: Log
+    address: str
+
+
+class Rehearsal:
+    """Implements `automation.engine.Engine`.
+
+    Args:
+        root: the folder of `Pulumi.yaml` and `__main__.py`, where the program and its providers run.
+        stack: the stack's name.
+        environment: complete environment of the program and provider processes.
+        state_folder: takes the stack's state, its lock and what its providers print.
+
+    Raises:
+        OperatorError: a service's address in the environment is not on this machine.
+    """
+
+    name = "rehearsal"
+
+    def __init__(self, root: Path, stack: str, environment: Mapping[str, str], state_folder: Path) -> None:
+        require_loopback(environment)
+        self._root, self._stack, self._folder = root, stack, state_folder
+        self._environment = dict(environment)
+        self._state = StateFile(state_folder, stack, environment)
+
+    def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+        return self._run(lambda operation: self._declare(operation, refresh=refresh), on_step, writes=False)
+
+    def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+        return self._run(lambda operation: self._declare(operation, refresh=refresh), on_step)
+
+    def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
+        return self._run(lambda operation: refresh_all(operation.journal, operation.providers), on_step)
+
+    def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
+        return self._run(lambda operation: operation.deployment.deletion.delete_all(operation.journal.kept), on_step)
+
+    def outputs(self) -> Outcome:
+        outputs = self._existing().outputs()
+        return Outcome(outputs=plain(outputs), secret_outputs=_secret_names(outputs))
+
+    def resources(self, *, secrets: bool = False) -> list[dict[str, Any]]:
+        shown = plain if secrets else masked
+        return [
+            {
+                "urn": item.urn,
+                "type": item.type,
+                "id": item.id,
+                "protect": item.protect,
+                "outputs": shown({key: value for key, value in item.outputs.items() if key != "__provider"}),
+            }
+            for item in self._state.load().resources
+            if not item.type.startswith("pulumi:")
+        ]
+
+    def _existing(self) -> Snapshot:
+        if not self._state.path.exists():
+            raise OperatorError("has no stack yet", self._stack, f"Run: python -m automation up {self._stack}")
+        return self._state.load()
+
+    def _run(self, work: Callable[[_Operation], None], on_step: OnStep | None, *, writes: bool = True) -> Outcome:
+        """One operation, from the state before to the state after; its processes have ended when this returns."""
+        began, project = time.monotonic(), read_project(self._root, self._stack)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        with deferred(), self._state.lock() if writes else nullcontext() as lock:
+            before = self._state.load()
+            journal = Journal(before, self._state.save if writes else None, on_step)
+            log, variables = Log(), self._variables(project)
+            providers = Providers(self._root, variables, project.config, self._folder / f"{self._stack}.log")
+            deployment = Deployment(journal, providers)
+            monitor = Monitor(deployment, journal, project.name, self._stack)
+            with serving(monitor, log) as address:
+                operation = _Operation(project, journal, deployment, monitor, providers, log, address)
+                try:
+                    providers.start(address, lock)
+                    with suppress(Stopped):
+                        work(operation)
+                finally:
+                    monitor.wait()
+                    providers.stop()
+                    journal.save()
+        return _outcome(operation, before, time.monotonic() - began)
+
+    def _declare(self, operation: _Operation, *, refresh: bool) -> None:
+        """Run the program, then delete what it no longer declares."""
+        if refresh:
+            refresh_all(operation.journal, operation.providers)
+            operation.journal.require_running()
+        code = self._run_program(operation)
+        operation.monitor.wait()
+        operation.journal.require_running()
+        if code and not operation.log.errors:
+            operation.log.errors.append(f"the program ended with exit code {code}")
+        if not operation.log.errors:
+            operation.deployment.deletion.delete_all(operation.deployment.unused())
+
+    def _run_program(self, operation: _Operation) -> int:
+        project, dry_run = operation.project, str(operation.journal.preview).lower()
+        arguments = [operation.address, project.name, self._stack, ORGANIZATION, str(PARALLEL), dry_run]
+        return subprocess.run(
+            [sys.executable, "-P", str(LANGUAGE), *arguments],
+            cwd=self._root,
+            env={**self._variables(project), "PULUMI_CONFIG": json.dumps(dict(project.config))},
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            check=False,
+            process_group=0,
+        ).returncode
+
+    def _variables(self, project: Project) -> dict[str, str]:
+        names = {"PULUMI_PROJECT": project.name, "PULUMI_STACK": self._stack, "PULUMI_ORGANIZATION": ORGANIZATION}
+        return {**self._environment, **names}
+
+
+def _outcome(operation: _Operation, before: Snapshot, seconds: float) -> Outcome:
+    journal, log = operation.journal, operation.log
+    # What the program says after the operation ended early is only that it did.
+    said = journal.errors or log.errors
+    reasons = [step.error for step in journal.steps if step.error] or said
+    if requested():
+        reasons = [*reasons, "interrupted: what was running has ended and is saved; run it again"]
+    cut_off = [
+        f"{urn.split('::', 3)[3]}: the last {operation} was cut off; it is looked for and done again"
+        for urn, operation in before.pending.items()
+    ]
+    outputs = journal.snapshot().outputs()
+    return Outcome(
+        steps=tuple(journal.steps),
+        diagnostics=(*cut_off, *log.warnings, *said),
+        outputs=masked(outputs),
+        secret_outputs=_secret_names(outputs),
+        seconds=seconds,
+        error=reasons[0] if reasons else None,
+    )
+
+
+def _secret_names(outputs: Mapping[str, Any]) -> frozenset[str]:
+    return frozenset(name for name, value in outputs.items() if isinstance(value, Secret))

@@ -1,0 +1,69 @@
+"""Finds the provider of a resource type, and starts and stops them all."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from automation.rehearsal.command import CommandProvider
+from automation.rehearsal.dynamic import DynamicProvider
+from automation.rehearsal.password import PasswordProvider
+from automation.rehearsal.provider import Provider, ProviderError
+from automation.rehearsal.simulated import SimulatedProvider
+from components.errors import OperatorError
+
+# Where the providers of this process and of the program may send anything: this machine only.
+LOOPBACK_ONLY = ("SUPABASE_API_URL", "GITHUB_BASE_URL", "VERCEL_EMULATOR_URL")
+LOOPBACK = frozenset({"127.0.0.1", "::1", "localhost"})
+
+
+def require_loopback(environment: Mapping[str, str]) -> None:
+    """Refuse to rehearse against anything but this machine.
+
+    Raises:
+        OperatorError: a service's address is missing or not on loopback.
+    """
+    for name in LOOPBACK_ONLY:
+        if urlsplit(environment.get(name, "")).hostname not in LOOPBACK:
+            raise OperatorError(
+                "must be an address of this machine in rehearsal", name, "Start the emulators: python -m emulators."
+            )
+
+
+class Providers:
+    """The providers of one operation."""
+
+    def __init__(self, root: Path, environment: Mapping[str, str], config: Mapping[str, str], log: Path) -> None:
+        require_loopback(environment)
+        self._dynamic = DynamicProvider(root, environment, config, log)
+        self._simulated = {
+            "github": SimulatedProvider("github", environment["GITHUB_BASE_URL"]),
+            "vercel": SimulatedProvider("vercel", environment["VERCEL_EMULATOR_URL"]),
+        }
+        self._by_type: dict[str, Provider] = {
+            "command:local:Command": CommandProvider(root, environment),
+            "random:index/randomPassword:RandomPassword": PasswordProvider(),
+        }
+
+    def start(self, address: str, lock: int | None) -> None:
+        """Start the process of the dynamic providers; see `DynamicProvider.start`."""
+        self._dynamic.start(address, lock)
+
+    def stop(self) -> None:
+        """Stop everything that was started; returns when it has ended."""
+        self._dynamic.stop()
+        for provider in self._simulated.values():
+            provider.close()
+
+    def find(self, type_: str) -> Provider:
+        """The provider of a type.
+
+        Raises:
+            ProviderError: there is none in rehearsal.
+        """
+        package = type_.partition(":")[0]
+        found = self._by_type.get(type_) or self._simulated.get(package)
+        if package == "pulumi-python":
+            found = self._dynamic
+        if found is None:
+            raise ProviderError(f"{type_} is not supported in rehearsal: it needs the pulumi command")
+        return found
