@@ -238,7 +238,7 @@ class Client(AbstractContextManager["Client"]):
             return decode()
         except (MalformedError, KeyError, TypeError, IndexError) as error:
             reason = str(error) if isinstance(error, MalformedError) else f"lacks {error}"
-            raise ApiError(method, path, None, f"the answer has an unexpected shape: {reason}") from error
+            raise ApiError(method, path, 200, f"the answer has an unexpected shape: {reason}") from error
 
 
 def _projects(answer: Any) -> list[ProjectRecord]:

@@ -13,7 +13,7 @@ class ApiError(OperatorError):
 
     Attributes:
         method, path: the request.
-        status: HTTP status, or None when no usable answer came.
+        status: HTTP status, or None when no answer came; 2xx when the answer cannot be read.
         reason: the service's own words, one line, free of secrets.
         missing_permissions: what a scoped token lacks, as the service lists it.
         retry_after: seconds the service asked to wait, or None.
@@ -57,7 +57,8 @@ class ApiError(OperatorError):
     @property
     def ambiguous(self) -> bool:
         """Whether a write may have taken effect although it failed: look before writing again."""
-        return self.transient and self.status != 429
+        unreadable = self.status is not None and self.status < 300
+        return unreadable or (self.transient and self.status != 429)
 
     def _remedy(self) -> str:
         if self.unauthorized:
@@ -66,7 +67,7 @@ class ApiError(OperatorError):
             return f"Give the access token: {', '.join(self.missing_permissions)}."
         if self.forbidden:
             return "The access token may not do this; check its scope and your role in the organization."
-        if self.status is None:
+        if self.status is None or self.status < 300:
             return "Check the network and SUPABASE_API_URL, then run again."
         return "Run again in a minute." if self.transient else ""
 

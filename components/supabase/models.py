@@ -39,7 +39,7 @@ def parse(kind: type[T], value: Any) -> T:
 class OrganizationRecord:
     """An organization; the plan belongs to it, not to a project."""
 
-    slug: str
+    slug: str = ""  # in lists only
     plan: str = "unknown"
 
 

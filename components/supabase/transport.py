@@ -88,8 +88,8 @@ class Transport:
         try:
             return answer.json()
         except ValueError:
-            reason = f"{self._http.base_url.host} answered something other than JSON"
-            raise ApiError(method, path, None, reason) from None
+            reason = "the answer is not JSON"
+            raise ApiError(method, path, answer.status_code, reason) from None
 
     def _reason(self, answer: httpx.Response, body: Any) -> str:
         message = _mapping(answer).get("message") or _mapping(answer).get("error")

@@ -211,6 +211,13 @@ def test_a_failure_is_one_line_with_the_services_reason(answer: Any, message: st
     assert len(text) < 450
 
 
+def test_an_answer_that_is_not_json_is_told_and_not_repeated() -> None:
+    session, script = client({"GET /v1/organizations": httpx.Response(200, text="<html>Sign in to the Wi-Fi")})
+    with pytest.raises(ApiError, match=r"Supabase answered 200: the answer is not JSON\. Check the network"):
+        session.organizations()
+    assert len(script.requests) == 1
+
+
 def test_no_secret_comes_back_in_a_message() -> None:
     secrets = [TOKEN, PASSWORD, "sb_secret_" + "a1" * 12, "eyJhbGciOiJIUzI1NiJ9.eyJzdWIi.c2ln", "postgres:hunter22"]
     echoed = f"bad {secrets[0]} {secrets[1]} {secrets[2]} {secrets[3]} postgresql://{secrets[4]}@host"
