@@ -69,7 +69,7 @@ def up(
 
         def act(client: str, engine: Engine) -> ClientResult:
             job = read_job(client, run.root, local=local)
-            result = provision(job, root=run.root, engine=engine, on_step=run.screen.on_step(client))
+            result = provision(job, workspace=run.workspace(writes=True), on_step=run.screen.on_step(client))
             return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)
 
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)

@@ -64,19 +64,19 @@ class Screen:
 
     def steps_table(self, results: Sequence[ClientResult]) -> None:
         """The five steps: a row each for one client, a column each for several."""
-        if not any("steps" in result.data for result in results):
-            return
-        if len(results) == 1:
-            table = Table("step", "status", "seconds", "", title=results[0].client, title_justify="left")
-            for step in results[0].data.get("steps", ()):
+        told = [(result.client, result.data["steps"]) for result in results if "steps" in result.data]
+        if len(told) == 1:
+            client, steps = told[0]
+            table = Table("step", "status", "seconds", "", title=client, title_justify="left")
+            for step in steps:
                 note = SIMULATED if step["simulated"] else ""
                 table.add_row(step["name"], _status(step["status"]), f"{step['seconds']:.1f}", note)
+        elif told:
+            table = Table("client", *(step["name"] for step in told[0][1]))
+            for client, steps in told:
+                table.add_row(client, *(_status(step["status"], step["simulated"]) for step in steps))
         else:
-            names = next((list(map(_name, result.data["steps"])) for result in results if "steps" in result.data), [])
-            table = Table("client", *names)
-            for result in results:
-                cells = [_status(step["status"], step["simulated"]) for step in result.data.get("steps", ())]
-                table.add_row(result.client, *cells or [_status("failed")] * len(names))
+            return
         self._out.print(table)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
@@ -95,10 +95,6 @@ class Screen:
         if self._as_json:
             json.dump(content, sys.stdout, indent=2, default=str)
             sys.stdout.write("\n")
-
-
-def _name(step: Mapping[str, Any]) -> str:
-    return str(step["name"])
 
 
 def _status(status: str, simulated: bool = False) -> Text:

@@ -37,7 +37,7 @@ def demo(run: Session) -> None:
 
     def act(client: str, engine: Engine) -> ClientResult:
         job = read_job(client, run.root, local=True)
-        result = provision(job, root=run.root, engine=engine, on_step=run.screen.on_step(client))
+        result = provision(job, workspace=run.workspace(writes=True), on_step=run.screen.on_step(client))
         if not result.error:
             state.update({r["urn"].split("::", 3)[3]: r["outputs"] for r in engine.resources(secrets=True)})
         return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)

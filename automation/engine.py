@@ -81,8 +81,8 @@ class Engine(Protocol):
         """Delete everything in the stack, in reverse order."""
 
     def outputs(self) -> Outcome:
-        """The outputs of the last update: an outcome without steps."""
+        """The outputs of the last update: an outcome without steps. Raises `OperatorError` when there is no stack."""
 
     def resources(self, *, secrets: bool = False) -> list[dict[str, Any]]:
         """The resources in state, in the order of creation, as `{urn, type, id, protect, outputs}`; secrets are masked
-        as `[secret]` unless asked for."""
+        as `[secret]` unless asked for. Empty when there is no stack."""

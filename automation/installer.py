@@ -2,12 +2,11 @@
 
 import importlib.metadata
 import os
+import select
 import shutil
 import signal
 import subprocess
 import sys
-import threading
-import urllib.request
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,8 +16,14 @@ if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
 
 SITE = "https://get.pulumi.com/install.sh"
-SECONDS_TO_ANSWER = 3
-SECONDS_TO_INSTALL = 90
+SECONDS_TO_ANSWER, SECONDS_TO_INSTALL = 3.0, 90.0
+INSTALL = """
+import sys, urllib.request
+urllib.request.urlopen(sys.argv[1]).close()
+print("answers", flush=True)
+from pulumi.automation import PulumiCommand
+PulumiCommand.install(root=sys.argv[2])
+"""
 
 
 def find_pulumi(root: Path, *, rehearsed: bool) -> "PulumiCommand | None":
@@ -26,10 +31,10 @@ def find_pulumi(root: Path, *, rehearsed: bool) -> "PulumiCommand | None":
 
     Args:
         root: the folder that holds `.local/`.
-        rehearsed: the rehearsal engine may stand in; then a client it holds already stays with it.
+        rehearsed: the rehearsal engine may stand in; once it holds a client, it keeps standing in.
 
     Returns:
-        None when there is no command and the site that offers it does not answer.
+        None when there is no command and none can be fetched.
 
     Raises:
         OperatorError: the command that is there does not work with this SDK.
@@ -40,60 +45,41 @@ def find_pulumi(root: Path, *, rehearsed: bool) -> "PulumiCommand | None":
     if not (folder / "bin/pulumi").exists():
         if rehearsed and any((root / ".local/rehearsal").glob("*.json")):
             return None
-        if not _fetch(folder):
+        _say(f"No pulumi command here: fetching v{importlib.metadata.version('pulumi')} into {folder} ...")
+        if failure := _fetch(folder):
+            shutil.rmtree(folder, ignore_errors=True)
+            _say(f"{failure}; going on without.")
             return None
-    return _command(folder)
+    return _command(str(folder))
 
 
-def _command(folder: Path | None) -> "PulumiCommand":
+def _command(folder: str | None) -> "PulumiCommand":
     from pulumi.automation import InvalidVersionError, PulumiCommand
 
     try:
-        return PulumiCommand(root=str(folder) if folder else None)
-    except InvalidVersionError as error:
-        raise OperatorError(str(error), "pulumi") from None
-    except (OSError, subprocess.CalledProcessError) as error:
-        raise OperatorError(f"cannot be run ({error})", "pulumi") from None
+        return PulumiCommand(root=folder)
+    except (InvalidVersionError, OSError, subprocess.CalledProcessError) as error:
+        raise OperatorError(f"cannot be used: {error}", "pulumi") from None
 
 
-def _fetch(folder: Path) -> bool:
-    version = importlib.metadata.version("pulumi")
-    _say(f"No pulumi command here: fetching v{version} into {folder} ...")
-    if not _answers():
-        _say(f"{SITE} does not answer; going on without.")
-        return False
-    # In a process group of its own, because the installer and the downloads that it starts have no deadline.
-    code = "import sys; from pulumi.automation import PulumiCommand; PulumiCommand.install(root=sys.argv[1])"
-    quiet = subprocess.DEVNULL
-    installer = subprocess.Popen(
-        [sys.executable, "-c", code, str(folder)], start_new_session=True, stdin=quiet, stdout=quiet, stderr=quiet
-    )
-    try:
-        if installer.wait(SECONDS_TO_INSTALL) == 0:
-            return True
-    except subprocess.TimeoutExpired:
-        os.killpg(installer.pid, signal.SIGKILL)
-        installer.wait()
-    shutil.rmtree(folder, ignore_errors=True)
-    _say("The installer failed; going on without.")
-    return False
-
-
-def _answers() -> bool:
-    """Whether the site answers in time; in a thread, because looking up its name knows no deadline."""
-    answers: list[bool] = []
-
-    def ask() -> None:
+def _fetch(folder: Path) -> str | None:
+    """Why it could not be fetched, or None. In a process group of its own: neither looking up the site's name nor the
+    installer's downloads know a deadline."""
+    command = [sys.executable, "-c", INSTALL, SITE, str(folder)]
+    with subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+    ) as installer:
+        assert installer.stdout is not None
         try:
-            urllib.request.urlopen(SITE, timeout=SECONDS_TO_ANSWER).close()
-            answers.append(True)
-        except OSError:
-            answers.append(False)
-
-    asking = threading.Thread(target=ask, daemon=True)
-    asking.start()
-    asking.join(SECONDS_TO_ANSWER)
-    return answers == [True]
+            ready, _, _ = select.select([installer.stdout], [], [], SECONDS_TO_ANSWER)
+            if not ready or not installer.stdout.readline():
+                return f"{SITE} does not answer"
+            return "The installer failed" if installer.wait(SECONDS_TO_INSTALL) else None
+        except subprocess.TimeoutExpired:
+            return "The installer takes too long"
+        finally:
+            if installer.poll() is None:
+                os.killpg(installer.pid, signal.SIGKILL)
 
 
 def _say(text: str) -> None:

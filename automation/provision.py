@@ -1,14 +1,15 @@
 """Provisions one client and tells the result as five steps: supabase, database, github, vercel, n8n."""
 
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from automation.clients import ProvisioningJob, write_client
 from automation.engine import Engine, OnStep, Outcome, Step
-from automation.workspace import open_workspace
+from automation.workspace import Workspace, open_workspace
 
 STEPS = ("supabase", "database", "github", "vercel", "n8n")
 BY_NAME = {
@@ -77,30 +78,44 @@ def provision(
     *,
     local: bool = False,
     root: Path | None = None,
-    engine: Engine | None = None,
+    workspace: Workspace | None = None,
     on_step: OnStep | None = None,
 ) -> ProvisioningResult:
     """Create or update one client; writes the client's file when there is none.
+
+    What can be refused for a new client is refused before anything is created: by a preview, then by asking Supabase.
 
     Args:
         job: the client's facts.
         local: use the emulators of this machine.
         root: the repository's root, the current folder by default.
-        engine: the client's stack when it is open already.
+        workspace: one that is open already; `local` and `root` then do not count.
         on_step: called as resources start and end.
 
     Raises:
         OperatorError: a fact or a setting is refused, or the operation could not start; nothing was created.
     """
-    root = root or Path.cwd()
+    root = workspace.root if workspace else root or Path.cwd()
     write_client(job, root)
-    engine = engine or open_workspace(root, local=local, writes=True).engine(job.client_id)
-    clock = _Clock(on_step)
-    outcome = engine.up(on_step=clock.see)
+    workspace = workspace or open_workspace(root, local=local, writes=True)
+    engine = workspace.engine(job.client_id)
+    times: dict[str, list[float]] = defaultdict(list)
+
+    def see(step: Step) -> None:
+        if not is_component(step.type):
+            times[step_of(step.name, step.type)].append(time.monotonic())
+        if on_step:
+            on_step(step)
+
+    outcome = Outcome()
+    if not any(resource["urn"].endswith("::project") for resource in engine.resources()):
+        outcome = engine.preview()
+    if not outcome.error:
+        outcome = engine.up(on_step=see)
     return ProvisioningResult(
         client_id=job.client_id,
         engine=engine.name,
-        steps=fold(outcome.steps, clock.seconds),
+        steps=fold((step for step in outcome.steps if step.status != "planned"), times),
         resources=_resources(engine, outcome),
         outputs={key: value for key, value in outcome.outputs.items() if key not in outcome.secret_outputs},
         seconds=round(outcome.seconds, 2),
@@ -109,12 +124,7 @@ def provision(
 
 
 def step_of(name: str, kind: str) -> str:
-    """Which of the five steps a resource belongs to.
-
-    Args:
-        name: the resource's logical name.
-        kind: its type token.
-    """
+    """Which of the five steps a resource belongs to, by its logical name and type token."""
     package = kind.rpartition(":")[0] if kind.startswith("pulumi-python:") else kind.partition(":")[0]
     return BY_PACKAGE.get(package) or BY_NAME.get(name, "supabase")
 
@@ -124,62 +134,30 @@ def is_component(kind: str) -> bool:
     return kind.startswith("client-environments:")
 
 
-class _Clock:
-    """Passes steps on and notes when each of the five began and ended."""
-
-    def __init__(self, on_step: OnStep | None) -> None:
-        self._on_step = on_step
-        self._spans: dict[str, tuple[float, float]] = {}
-
-    def see(self, step: Step) -> None:
-        now, name = time.monotonic(), step_of(step.name, step.type)
-        began, _ = self._spans.get(name, (now, now))
-        if not is_component(step.type):
-            self._spans[name] = (began, now)
-        if self._on_step:
-            self._on_step(step)
-
-    def seconds(self, name: str) -> float:
-        began, ended = self._spans.get(name, (0.0, 0.0))
-        return round(ended - began, 2)
+def fold(steps: Iterable[Step], times: Mapping[str, Sequence[float]]) -> tuple[StepResult, ...]:
+    """The five steps of an operation; `times` holds the moments, in seconds, at which resources began or ended."""
+    parts: dict[str, list[Step]] = {name: [] for name in STEPS}
+    for step in steps:
+        if not is_component(step.type) and step.operation != "refresh":
+            parts[step_of(step.name, step.type)].append(step)
+    return tuple(_fold(name, part, times.get(name) or (0.0,)) for name, part in parts.items())
 
 
-def fold(steps: Iterable[Step], seconds: Callable[[str], float]) -> tuple[StepResult, ...]:
-    """The five steps of an operation; `seconds` tells how long each took."""
-    carried = [step for step in steps if not is_component(step.type) and step.operation != "refresh"]
-    return tuple(
-        _fold(name, [step for step in carried if step_of(step.name, step.type) == name], seconds(name))
-        for name in STEPS
-    )
-
-
-def _fold(name: str, steps: Sequence[Step], seconds: float) -> StepResult:
+def _fold(name: str, steps: Sequence[Step], times: Sequence[float]) -> StepResult:
     failed = [step for step in steps if step.status == "failed"]
     found = {"failed"} if failed else {VERBS.get(step.operation, "unchanged") for step in steps}
-    if found >= {"created", "updated"} or found >= {"created", "unchanged"}:
-        status = "updated"
-    else:
-        status = next(
-            (status for status in ("failed", "created", "updated", "unchanged") if status in found), "skipped"
-        )
+    status = "updated" if len(found) > 1 else next(iter(found), "skipped")
     error = f"{failed[0].name}: {failed[0].error}" if failed else None
-    return StepResult(name, status, seconds, error, any(step.simulated for step in steps))
+    return StepResult(name, status, round(times[-1] - times[0], 2), error, any(step.simulated for step in steps))
 
 
 def _resources(engine: Engine, outcome: Outcome) -> tuple[dict[str, Any], ...]:
-    if not outcome.steps:
-        return ()
     steps = {step.urn: step for step in outcome.steps if step.operation != "refresh"}
-    return tuple(
-        {
-            "step": step_of(name, resource["type"]),
-            "name": name,
-            "type": resource["type"],
-            "id": resource["id"],
-            "operation": step.operation if step else None,
-            "simulated": bool(step and step.simulated),
-        }
-        for resource in engine.resources()
-        if not is_component(resource["type"])
-        for step, name in [(steps.get(resource["urn"]), resource["urn"].split("::", 3)[3])]
-    )
+    found = []
+    for resource in engine.resources() if steps else ():
+        name, kind, step = resource["urn"].split("::", 3)[3], resource["type"], steps.get(resource["urn"])
+        if not is_component(kind):
+            facts = {"step": step_of(name, kind), "name": name, "type": kind, "id": resource["id"]}
+            did = {"operation": step and step.operation, "simulated": bool(step and step.simulated)}
+            found.append(facts | did)
+    return tuple(found)

@@ -16,7 +16,6 @@ from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_events import Recorder, text_lines
 from components.errors import OperatorError
 
-NO_STACK = "has no stack yet"
 SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, not one
 
 
@@ -62,9 +61,10 @@ class PulumiEngine:
         return self._run(lambda stack, **kw: stack.destroy(run_program=True, show_secrets=False, **kw), on_step)
 
     def outputs(self) -> Outcome:
-        stack = self._find()
+        if (stack := self._find()) is None:
+            raise self._missing()
         with _refusals(self._client):
-            return Outcome(**_outputs(stack.outputs())) if stack else Outcome(error=NO_STACK)
+            return Outcome(**_outputs(stack.outputs()))
 
     def resources(self, *, secrets: bool = False) -> list[dict[str, Any]]:
         if self._find() is None:
@@ -91,9 +91,12 @@ class PulumiEngine:
             except auto.StackNotFoundError:
                 return None
 
+    def _missing(self) -> OperatorError:
+        return OperatorError("has no stack yet", self._client, f"Run: python -m automation up {self._client}")
+
     def _run(self, run: Callable[..., Any], on_step: OnStep | None, stack: auto.Stack | None = None) -> Outcome:
         if (stack := stack or self._find()) is None:
-            return Outcome(error=NO_STACK)
+            raise self._missing()
         recorder, began = Recorder(on_step), time.monotonic()
         failure, result = None, None
         try:

@@ -79,7 +79,7 @@ class Session:
         """
         for result in results:
             if result.error:
-                self.screen.error(f"{result.client}: {result.error}")
+                self.screen.error(f"{result.client}: {result.error.removeprefix(f'{result.client}: ')}")
         code = exit_code(results)
         self.screen.emit(
             {"verb": self.verb, "engine": self.engine_name, "status": ("done", "changes", "failed")[code]}

@@ -84,6 +84,7 @@ class FakeWorkspace:
     """Clients' engines by name."""
 
     engines: Mapping[str, FakeEngine]
+    root: Path
     environment: Mapping[str, str] = field(default_factory=dict)
     engine_name: str = "rehearsal"
     pulumi: None = None
@@ -128,7 +129,7 @@ def agency(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Agency:
 
     def open_fake(root: Path, **options: Any) -> FakeWorkspace:
         opened.append(str(options))
-        return FakeWorkspace(engines, secret)
+        return FakeWorkspace(engines, root, secret)
 
     monkeypatch.setattr(session, "open_workspace", open_fake)
     return Agency(folder, engines, opened)

@@ -8,13 +8,13 @@ import pytest
 from automation.clients import ProvisioningJob
 from automation.provision import STEPS, fold, provision, step_of
 from components.errors import OperatorError
-from tests.automation.conftest import TYPES, FakeEngine, step
+from tests.automation.conftest import TYPES, FakeEngine, FakeWorkspace, step
 
 JOB = ProvisioningJob("blau", "Blau", "owner@blau.example", "growth")
 
 
 def statuses(*steps):
-    return {result.name: result.status for result in fold(steps, lambda name: 0.0)}
+    return {result.name: result.status for result in fold(steps, {})}
 
 
 @pytest.mark.parametrize(
@@ -35,8 +35,12 @@ def test_a_step_is_what_its_resources_are_together(operations, status: str) -> N
 
 
 def test_one_failed_resource_fails_its_step_and_names_itself() -> None:
-    results = fold([step("project"), step("endpoints", status="failed", error="timeout")], lambda name: 0.0)
+    results = fold([step("project"), step("endpoints", status="failed", error="timeout")], {})
     assert (results[0].status, results[0].error) == ("failed", "endpoints: timeout")
+
+
+def test_a_step_lasts_from_its_first_resource_to_its_last() -> None:
+    assert [r.seconds for r in fold([], {"database": [10.0, 12.0, 13.5]})] == [0.0, 3.5, 0.0, 0.0, 0.0]
 
 
 def test_a_refresh_before_the_update_is_no_step_of_its_own() -> None:
@@ -53,7 +57,7 @@ def test_every_resource_belongs_to_the_step_that_its_design_says(name: str) -> N
 def test_a_new_client_gets_its_file_and_a_result_that_is_json(folder: Path) -> None:
     engine = FakeEngine((step("project", client="blau"),), values={"api_url": "u", "secret_key": "s" * 20})
     engine.state = [{"urn": engine.steps[0].urn, "type": engine.steps[0].type, "id": "ref", "outputs": {"a": "b"}}]
-    result = provision(JOB, root=folder, engine=engine)
+    result = provision(JOB, workspace=FakeWorkspace({"blau": engine}, folder))
     assert (folder / "Pulumi.blau.yaml").exists()
     assert [each.name for each in result.steps] == list(STEPS)
     content = json.dumps(result.as_json())
@@ -64,5 +68,15 @@ def test_a_new_client_gets_its_file_and_a_result_that_is_json(folder: Path) -> N
 def test_an_existing_client_with_other_facts_is_refused_before_anything_runs(folder: Path) -> None:
     engine = FakeEngine()
     with pytest.raises(OperatorError, match="tier is 'starter' there, not 'growth'"):
-        provision(ProvisioningJob("acme", "Acme Outdoor", "owner@acme.example", "growth"), root=folder, engine=engine)
+        provision(
+            ProvisioningJob("acme", "Acme Outdoor", "owner@acme.example", "growth"), workspace=FakeWorkspace({}, folder)
+        )
     assert engine.calls == []
+
+
+def test_what_a_preview_refuses_for_a_new_client_is_refused_before_anything_runs(folder: Path) -> None:
+    engine = FakeEngine((step("db-password", status="planned"),), error="sql/migrations: no such folder")
+    result = provision(JOB, workspace=FakeWorkspace({"blau": engine}, folder))
+    assert engine.calls == ["preview"]
+    assert (result.status, result.error) == ("failed", "sql/migrations: no such folder")
+    assert {each.status for each in result.steps} == {"skipped"}

@@ -11,6 +11,7 @@ import pytest
 
 from automation.drift import find_drift
 from automation.pulumi_engine import PulumiEngine
+from components.errors import OperatorError
 from tests.automation.conftest import ROOT
 
 pytestmark = [
@@ -97,7 +98,8 @@ def seen(changes):
 
 def test_a_client_lives_and_the_committed_file_stays_as_it_is(project: Path, engine: PulumiEngine) -> None:
     committed = (project / "Pulumi.acme.yaml").read_text()
-    assert engine.outputs().error == "has no stack yet"
+    with pytest.raises(OperatorError, match="has no stack yet"):
+        engine.outputs()
     assert plan(engine.preview()) == [("create", "project", ()), ("create", "endpoints", ())]
     assert engine.resources() == []
     made = engine.up()
