@@ -42,7 +42,7 @@ class ProjectDatabases:
         """Make roles and the template database; what is there already is left alone."""
         with self._postgres.admin() as admin:
             admin.execute(self._script("roles.sql"))
-            if admin.execute("select from pg_database where datname = %s", (TEMPLATE,)).fetchone():
+            if admin.execute("select from pg_database where datname = %s", (TEMPLATE,)).fetchone() is not None:
                 return
             building = sql.Identifier(f"{TEMPLATE}_building")
             admin.execute(sql.SQL("drop database if exists {}").format(building))
