@@ -82,7 +82,7 @@ class Deployment:
             return self._create(provider, goal, new, "replace", old, ())
         change = _compare(provider, goal, old, new)
         if not change.counts:
-            return self._same(goal, old, new)
+            return self._same(provider, goal, old, new)
         if not change.replaces:
             return self._update(provider, goal, old, new, change)
         if new.protect and old.protect:
@@ -91,8 +91,8 @@ class Deployment:
             self._delete_before(old)
         return self._create(provider, goal, _checked(provider, goal, None), "replace", old, change.paths)
 
-    def _same(self, goal: Goal, old: Resource, new: Resource) -> Resource:
-        with self._journal.step(Step(new.urn, "same"), new):
+    def _same(self, provider: Provider, goal: Goal, old: Resource, new: Resource) -> Resource:
+        with self._journal.step(Step(new.urn, "same", simulated=provider.simulated), new):
             new = replace(new, id=old.id, outputs=mark_secrets(old.outputs, new.inputs, names=goal.secret_outputs))
             self._journal.put(new, old)
         return new

@@ -71,33 +71,35 @@ class Rehearsal:
         return self._run(lambda operation: self._declare(operation, refresh=refresh), on_step)
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
+        self._require_stack()
         return self._run(lambda operation: refresh_all(operation.journal, operation.providers), on_step)
 
     def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
+        self._require_stack()
         return self._run(lambda operation: operation.deployment.deletion.delete_all(operation.journal.kept), on_step)
 
     def outputs(self) -> Outcome:
-        outputs = self._existing().outputs()
+        self._require_stack()
+        outputs = self._state.load().outputs()
         return Outcome(outputs=plain(outputs), secret_outputs=_secret_names(outputs))
 
     def resources(self, *, secrets: bool = False) -> list[dict[str, Any]]:
-        shown = plain if secrets else masked
+        show = plain if secrets else masked
         return [
             {
                 "urn": item.urn,
                 "type": item.type,
                 "id": item.id,
                 "protect": item.protect,
-                "outputs": shown({key: value for key, value in item.outputs.items() if key != "__provider"}),
+                "outputs": show({key: value for key, value in item.outputs.items() if key != "__provider"}),
             }
             for item in self._state.load().resources
             if not item.type.startswith("pulumi:")
         ]
 
-    def _existing(self) -> Snapshot:
+    def _require_stack(self) -> None:
         if not self._state.path.exists():
             raise OperatorError("has no stack yet", self._stack, f"Run: python -m automation up {self._stack}")
-        return self._state.load()
 
     def _run(self, work: Callable[[_Operation], None], on_step: OnStep | None, *, writes: bool = True) -> Outcome:
         """One operation, from the state before to the state after; its processes have ended when this returns."""

@@ -1,10 +1,9 @@
 """GitHub and Vercel resources as documents in the emulators, where they persist and can be changed by hand.
 
-Nothing here speaks the services' own API: each step is marked simulated. Secrets leave only as digests.
+Nothing here speaks the services' own API: each step is marked simulated.
 """
 
 import hashlib
-import json
 from collections.abc import Mapping
 from typing import Any
 from urllib.parse import quote
@@ -14,7 +13,9 @@ import httpx
 from automation.rehearsal.diff import differences
 from automation.rehearsal.provider import InProcess, Live, ProviderError
 from automation.rehearsal.state import Resource
-from automation.rehearsal.values import Properties, has_secret, plain, transform
+from automation.rehearsal.values import Properties, plain
+
+CHANGED = "[changed by hand]"
 
 
 class SimulatedProvider(InProcess):
@@ -38,11 +39,11 @@ class SimulatedProvider(InProcess):
 
     def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
         type_ = urn.split("::")[2].rsplit("$", 1)[-1]
-        document = self._request("POST", quote(type_, safe=":/"), {"inputs": _sealed(inputs), "urn": urn})
+        document = self._request("POST", quote(type_, safe="/"), {"inputs": plain(dict(inputs)), "urn": urn})
         return str(document["id"]), {**document["outputs"], **inputs}
 
     def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:
-        document = self._request("PUT", self._route(old), {"inputs": _sealed(news), "urn": old.urn})
+        document = self._request("PUT", _route(old), {"inputs": plain(dict(news))})
         return {**document["outputs"], **news}
 
     def planned(self, old: Resource, news: Mapping[str, Any]) -> Properties:
@@ -50,22 +51,19 @@ class SimulatedProvider(InProcess):
         return {**computed, **news}
 
     def read(self, old: Resource) -> Live | None:
-        document = self._request("GET", self._route(old))
+        document = self._request("GET", _route(old))
         if document is None:
             return None
-        live = document["inputs"]
-        unchanged = {key: value for key, value in old.inputs.items() if not _differs(value, live.get(key))}
-        return Live(old.id, {**document["outputs"], **live, **unchanged}, {**live, **unchanged})
+        inputs = {key: _live(key, value, document) for key, value in old.inputs.items()}
+        outputs = {**document["outputs"], **inputs}
+        return Live(old.id, outputs, {key: value for key, value in inputs.items() if value is not None})
 
     def delete(self, old: Resource) -> None:
-        self._request("DELETE", self._route(old))
+        self._request("DELETE", _route(old))
 
     def close(self) -> None:
         """Close the connections."""
         self._client.close()
-
-    def _route(self, resource: Resource) -> str:
-        return f"documents/{quote(resource.id, safe='')}"
 
     def _request(self, method: str, route: str, body: Any = None) -> Any:
         """The document; None when it does not exist."""
@@ -80,13 +78,17 @@ class SimulatedProvider(InProcess):
         return answer.json() if answer.content else {}
 
 
-def _sealed(inputs: Any) -> Any:
-    """Inputs with each secret replaced by its digest."""
-    return transform(inputs, lambda inner: f"sha256:{hashlib.sha256(json.dumps(plain(inner)).encode()).hexdigest()}")
+def _route(resource: Resource) -> str:
+    return f"documents/{quote(resource.id, safe='')}"
 
 
-def _differs(mine: Any, live: Any) -> bool:
-    return any(differences(_sealed(mine) if has_secret(mine) else mine, live))
+def _live(key: str, mine: Any, document: Mapping[str, Any]) -> Any:
+    """What the document holds for an input: our own value, secrets and all, unless it was changed by hand."""
+    if key in document["digests"]:
+        digest = hashlib.sha256(str(plain(mine)).encode()).hexdigest()
+        return mine if document["digests"][key] == digest else CHANGED
+    found = document["outputs"].get(key)
+    return found if any(differences(plain(mine), found)) else mine
 
 
 def _said(answer: httpx.Response) -> str:
