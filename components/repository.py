@@ -60,7 +60,8 @@ def declare_repository(
         has_wiki=False,
         delete_branch_on_merge=True,
         archive_on_destroy=settings.archive_on_destroy,
-        opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect),
+        # Where a repository came from is settled at its creation; another template must not replace it.
+        opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect, ignore_changes=["template"]),
     )
     inside = pulumi.ResourceOptions(parent=parent, deleted_with=repository)
     # Accounts may call their first branch otherwise; files and ruleset need a known name.

@@ -36,7 +36,7 @@ CONTINENT_REGIONS = {"af": "cpt1", "ap": "sin1", "ca": "cle1", "eu": "fra1", "il
 VERCEL_DEFAULT_REGION = "iad1"
 
 EVERYWHERE = ("production", "preview", "development")
-# Vercel keeps sensitive variables from the development target, where developers pull them into files.
+# Developers pull the development target into files on their machines: no secret goes there.
 DEPLOYED = ("production", "preview")
 
 
@@ -71,7 +71,7 @@ def declare_site(
         name=settings.project_name,
         # No `framework`: the starter's vercel.json names it, and a template brings its own.
         git_repository=vercel.ProjectGitRepositoryArgs(type="github", repo=repository_full_name),
-        serverless_function_region=function_region(settings.region),
+        resource_config=vercel.ProjectResourceConfigArgs(function_default_regions=[function_region(settings.region)]),
         team_id=settings.vercel_team,
         opts=pulumi.ResourceOptions(
             parent=parent,
