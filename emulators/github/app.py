@@ -3,6 +3,8 @@
 One token and one organization are known. Any other token gets 401, any other owner 404.
 """
 
+import asyncio
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -34,14 +36,17 @@ def app(context: Context) -> Starlette:
         exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_found},
     )
     starlette.state.context = context
+    # One request at a time: each reads a document, changes it and writes it back as a whole.
+    starlette.state.turn = asyncio.Lock()
     starlette.state.user = USER
     return starlette
 
 
 async def _authenticate(request: Request, call_next: RequestResponseEndpoint) -> Response:
     given = request.headers.get("authorization", "").split(" ")[-1]
-    if given == TOKEN or request.url.path.startswith(("/_rehearsal/", "/_emulator/")):
-        return await call_next(request)
+    if given == TOKEN or request.url.path.startswith("/_rehearsal/"):
+        async with request.app.state.turn:
+            return await call_next(request)
     return _error(401, "Bad credentials" if given else "Requires authentication")
 
 

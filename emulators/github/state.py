@@ -68,8 +68,7 @@ async def body(request: Request) -> Document:
 def reply(request: Request, content: Any, status: int = 200) -> Response:
     """Answer with an ETag, or with 304 to who has this answer already."""
     response = JSONResponse(content, status)
-    if request.method == "GET":
-        response.headers["etag"] = f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()}"'
-        if request.headers.get("if-none-match") == response.headers["etag"]:
-            return Response(status_code=304, headers={"etag": response.headers["etag"]})
+    response.headers["etag"] = f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()}"'
+    if request.method == "GET" and request.headers.get("if-none-match") == response.headers["etag"]:
+        return Response(status_code=304, headers={"etag": response.headers["etag"]})
     return response

@@ -4,6 +4,8 @@ The provider cannot be pointed elsewhere, so it reaches this through the loopbac
 other host that it asks: the list of regions. One token, one team and the token's own account are known.
 """
 
+import asyncio
+
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
@@ -40,17 +42,19 @@ def app(context: Context) -> Starlette:
         exception_handlers={RefusedError: _refuse, 404: _not_found},
     )
     starlette.state.context = context
+    # One request at a time: each reads a document, changes it and writes it back as a whole.
+    starlette.state.turn = asyncio.Lock()
     return starlette
 
 
 async def _authenticate(request: Request, call_next: RequestResponseEndpoint) -> Response:
-    if request.url.hostname == REGIONS_HOST or request.url.path.startswith(("/_rehearsal/", "/_emulator/")):
+    if request.url.hostname != REGIONS_HOST and not request.url.path.startswith("/_rehearsal/"):
+        known_team = request.query_params.get("teamId") in (None, TEAM["id"])
+        if request.headers.get("authorization") != f"Bearer {TOKEN}" or not known_team:
+            error = {"code": "forbidden", "message": "Not authorized", "invalidToken": known_team}
+            return JSONResponse({"error": error}, 403)
+    async with request.app.state.turn:
         return await call_next(request)
-    known_team = request.query_params.get("teamId") in (None, TEAM["id"])
-    if request.headers.get("authorization") != f"Bearer {TOKEN}" or not known_team:
-        error = {"code": "forbidden", "message": "Not authorized", "invalidToken": known_team}
-        return JSONResponse({"error": error}, 403)
-    return await call_next(request)
 
 
 async def _refuse(request: Request, error: Exception) -> Response:
