@@ -3,7 +3,7 @@
 from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.database import find_address
-from components.supabase.models import PAUSED, ProjectRecord
+from components.supabase.models import ProjectRecord
 from components.supabase.waiting import Pending, project_on_its_way, wait_until
 
 SERVICES = ("auth", "db", "pooler", "rest", "storage")
@@ -32,11 +32,11 @@ def wait_for_endpoints(client: Client, ref: str, *, timeout: float) -> dict[str,
 
 
 def current_endpoints(client: Client, ref: str) -> dict[str, str] | None:
-    """The endpoints now, without waiting: None when the project is gone, nothing in them while it is paused."""
+    """The endpoints now, without waiting: None when the project is gone, nothing in them while it does not run."""
     record = client.existing_project(ref)
     if record is None:
         return None
-    return {} if record.status in PAUSED else _endpoints(client, record) or {}
+    return (_endpoints(client, record) if record.status.startswith("ACTIVE") else None) or {}
 
 
 def _unhealthy(client: Client, ref: str) -> list[str]:
