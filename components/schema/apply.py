@@ -16,6 +16,7 @@ from components.schema.migrations import Migration, Statement, code_start, posit
 
 LOCK_KEY = 0x636C69656E74  # "client": one apply at a time per database
 SESSION = (
+    "begin",
     # Waiting for another apply may take as long as that apply; waiting for a lock on a table blocks its readers.
     "set local lock_timeout = '120s'",
     f"select pg_advisory_xact_lock({LOCK_KEY})",
@@ -98,7 +99,7 @@ def apply(
     """Bring a database up to the newest migration, all or nothing.
 
     Args:
-        connection: not in autocommit mode and outside a transaction; committed on success, rolled back on any failure.
+        connection: outside a transaction; committed on success, rolled back on any failure.
         migrations: all migration files, oldest first.
         mark: ownership to record, once the first migration has made its table.
         snapshot: the reviewed catalog; without it nothing is compared.
@@ -107,7 +108,10 @@ def apply(
         MigrationError: a statement failed.
         OperatorError: ledger and files disagree, the result is not what was reviewed, or the database went away.
     """
+    autocommit = connection.autocommit
     try:
+        # The driver's own BEGIN would cost a round trip; ours travels with what follows it.
+        connection.autocommit = True
         with connection.cursor() as cursor:
             rows = lock_ledger(connection, cursor)
             todo = ledger.pending(migrations, rows)
@@ -122,6 +126,7 @@ def apply(
     finally:
         if not connection.closed:
             connection.rollback()
+            connection.autocommit = autocommit
     foreign = (f"{name} (not ours)" for name in differences.foreign)
     return Applied(tuple(migration.file for migration in todo), live, (*differences.other, *foreign))
 

@@ -8,17 +8,17 @@ from components.errors import OperatorError
 from components.schema.apply import Mark, MigrationError, apply, read_live
 from components.schema.catalog import read_snapshot
 from components.schema.migrations import Migration, read_migrations
-from tests.schema.conftest import OLD_DEFAULTS, Connect, Connection
+from tests.schema.conftest import OLD_DEFAULTS, Connection, NewDatabase
 
 Folder = Callable[..., tuple[Migration, ...]]
 LEDGER = "select version, name, statements from supabase_migrations.schema_migrations order by version"
 
 
-@pytest.mark.parametrize("defaults", ["", OLD_DEFAULTS], ids=["new default grants", "old default grants"])
-def test_a_new_database_ends_as_reviewed_under_both_default_grants(
-    new_database: Callable[[str], Connect], defaults: str
-) -> None:
-    with new_database(defaults)() as connection:
+@pytest.mark.parametrize("defaults", ["select 1", OLD_DEFAULTS], ids=["new default grants", "old default grants"])
+def test_a_new_database_ends_as_reviewed_under_both_default_grants(empty: Connection, defaults: str) -> None:
+    with empty as connection:
+        connection.execute(defaults)
+        connection.commit()
         applied = apply(connection, read_migrations(), snapshot=read_snapshot())
     assert applied.live.catalog == read_snapshot()
     assert len(applied.files) == len(read_migrations())
@@ -114,8 +114,8 @@ def test_a_failed_check_does_not_tell_the_row(empty: Connection, folder: Folder)
     assert "Confidential" not in str(failed.value).split("\n")[0]
 
 
-def test_two_applies_at_once_do_the_work_once(new_database: Callable[[], Connect]) -> None:
-    connect = new_database()
+def test_two_applies_at_once_do_the_work_once(new_database: NewDatabase) -> None:
+    connect = new_database().connect
     counts: list[int] = []
 
     def run() -> None:
@@ -131,12 +131,10 @@ def test_two_applies_at_once_do_the_work_once(new_database: Callable[[], Connect
 
 
 def test_a_table_that_is_in_use_stops_the_apply_instead_of_queueing_readers(
-    new_database: Callable[[], Connect], folder: Folder, monkeypatch: pytest.MonkeyPatch
+    new_database: NewDatabase, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect = new_database()
-    monkeypatch.setattr(
-        "components.schema.apply.SESSION", ("set local lock_timeout = '50ms'", "select pg_advisory_xact_lock(1)")
-    )
+    connect = new_database().connect
+    monkeypatch.setattr("components.schema.apply.SESSION", ("begin", "set local lock_timeout = '50ms'"))
     with connect() as reader, connect() as connection:
         apply(connection, read_migrations())
         reader.execute("select from public.contacts")
@@ -207,8 +205,8 @@ def test_a_lost_connection_is_one_line(empty: Connection) -> None:
         apply(empty, read_migrations())
 
 
-def test_a_database_that_refuses_is_one_line(new_database: Callable[[], Connect]) -> None:
-    with new_database()() as connection:
+def test_a_database_that_refuses_is_one_line(new_database: NewDatabase) -> None:
+    with new_database().connect() as connection:
         connection.execute("set default_transaction_read_only = on")
         connection.commit()
         with pytest.raises(OperatorError, match=r"read-only transaction \(SQLSTATE 25006\)"):

@@ -1,10 +1,8 @@
-from collections.abc import Callable
-
 import pytest
 
 from components.schema.catalog import SNAPSHOT, compare, query, read_snapshot
 from components.schema.snapshot import take
-from tests.schema.conftest import Connect, Connection
+from tests.schema.conftest import Connection
 
 TABLES = {
     *("organizations", "users", "contacts", "companies", "deals", "activities"),
@@ -16,9 +14,8 @@ TABLES = {
 READ_ONLY = {"client_usage_metrics", "subscription_history", "analytics_snapshots", "platform_metrics"}
 
 
-def test_the_snapshot_is_what_the_migrations_make(new_database: Callable[[], Connect]) -> None:
-    with new_database()() as connection:
-        assert SNAPSHOT.read_text() == take(connection), "run `make snapshot` and review what changed"
+def test_the_snapshot_is_what_the_migrations_make(empty: Connection) -> None:
+    assert SNAPSHOT.read_text() == take(empty), "run `make snapshot` and review what changed"
 
 
 def test_there_are_21_tables_all_under_row_level_security(schema: Connection) -> None:

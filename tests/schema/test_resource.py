@@ -1,0 +1,169 @@
+"""The six operations of the schema: the real provider process against the emulated API and a real Postgres."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from components.schema.apply import apply
+from components.schema.catalog import digests, read_snapshot
+from components.schema.migrations import read_migrations
+from components.schema.resource import SchemaProvider
+from tests.conftest import Local
+from tests.dynamic_server import UNKNOWN, DynamicProvider, ProviderError, dynamic_server
+from tests.schema.conftest import PASSWORD, Database, NewDatabase
+
+
+@pytest.fixture(scope="module")
+def provider(local: Local) -> Iterator[DynamicProvider]:
+    with dynamic_server(local.exports) as running:
+        yield running.provider(SchemaProvider)
+
+
+@pytest.fixture
+def made(new_database: NewDatabase) -> Database:
+    return new_database()
+
+
+@pytest.fixture
+def wanted(made: Database) -> dict[str, Any]:
+    """Inputs, as the program declares them."""
+    return {
+        "project_ref": made.ref,
+        "project_name": "client-acme-test",
+        "client_id": "acme",
+        "db_password": PASSWORD,
+        "timeout": 30,
+        "migrations": {each.version: each.digest for each in read_migrations()},
+        "catalog": digests(read_snapshot()),
+    }
+
+
+def test_a_schema_lives_through_its_six_operations(
+    provider: DynamicProvider, wanted: dict[str, Any], made: Database
+) -> None:
+    assert provider.check({}, wanted) == []
+    ref, outputs = provider.create(wanted)
+    assert ref == made.ref
+    newest = read_migrations()[-1].version
+    applied_at = outputs["applied_at"]
+    assert outputs == {**wanted, "version": newest, "dsn": made.address.dsn, "applied_at": applied_at}
+    assert PASSWORD not in outputs["dsn"]
+    assert provider.read(ref, outputs) == (ref, outputs, wanted)
+    assert provider.diff(outputs, wanted) == ("DIFF_UNKNOWN", [])
+
+    renamed = {**wanted, "project_name": "client-acme-other"}
+    updated = provider.update(ref, outputs, renamed)
+    assert {**updated, "applied_at": ""} == {**outputs, **renamed, "applied_at": ""}
+    with made.connect() as connection:
+        mark = connection.execute("select client_id, project_name from private.environment_mark").fetchall()
+        assert mark == [("acme", "client-acme-other")]
+        connection.execute("insert into organizations (name, slug) values ('Kept', 'kept')")
+
+    provider.delete(ref, updated)
+    provider.delete(ref, updated)
+    with made.connect() as connection:
+        assert connection.execute("select name from organizations").fetchall() == [("Kept",)]
+
+
+def test_a_change_by_hand_comes_back_as_an_input_with_the_objects_name(
+    provider: DynamicProvider, wanted: dict[str, Any], made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    with made.connect() as connection:
+        connection.execute("alter policy deals_member on deals using (true)")
+        connection.execute("drop index idx_contacts_organization_status")
+        connection.execute("create policy x on users for delete to authenticated using (true)")
+        connection.execute("create table theirs (id int)")
+        connection.execute(
+            "delete from supabase_migrations.schema_migrations where version = %s", (outputs["version"],)
+        )
+    _, live, inputs = provider.read(ref, outputs)
+    assert {name for name in wanted["catalog"] if inputs["catalog"].get(name) != wanted["catalog"][name]} == {
+        "policy public.deals.deals_member",
+        "index public.contacts.idx_contacts_organization_status",
+    }
+    assert set(inputs["catalog"]) - set(wanted["catalog"]) == {"policy public.users.x"}
+    assert set(wanted["migrations"]) - set(inputs["migrations"]) == {outputs["version"]}
+    assert live["catalog"] == inputs["catalog"]
+    assert live["version"] == read_migrations()[-2].version
+
+
+def test_weakened_security_fails_the_update_by_name(
+    provider: DynamicProvider, wanted: dict[str, Any], made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    with made.connect() as connection:
+        connection.execute("alter policy deals_member on deals using (true)")
+    with pytest.raises(ProviderError) as failed:
+        provider.update(ref, outputs, wanted)
+    assert "policy public.deals.deals_member (changed)" in str(failed.value)
+    assert len(str(failed.value).strip().splitlines()) == 1
+
+
+def test_an_interrupted_create_is_continued(provider: DynamicProvider, wanted: dict[str, Any], made: Database) -> None:
+    with made.connect() as connection:
+        apply(connection, read_migrations())
+    assert provider.create(wanted)[1]["catalog"] == wanted["catalog"]
+
+
+def test_a_refused_password_shows_as_a_changed_one(provider: DynamicProvider, wanted: dict[str, Any]) -> None:
+    ref, outputs = provider.create(wanted)
+    _, _, inputs = provider.read(ref, {**outputs, "db_password": "another-password-0123456789"})
+    assert inputs == {**wanted, "db_password": ""}
+
+
+def test_a_deleted_project_is_gone(
+    provider: DynamicProvider, wanted: dict[str, Any], emulators: Local, made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    emulators.supabase("DELETE", f"/v1/projects/{made.ref}").raise_for_status()
+    assert provider.read(ref, outputs) == ("", {}, {})
+    provider.delete(ref, outputs)
+
+
+def test_a_paused_database_cannot_have_changed(
+    provider: DynamicProvider, wanted: dict[str, Any], emulators: Local, made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    emulators.supabase("POST", f"/v1/projects/{made.ref}/pause").raise_for_status()
+    assert provider.read(ref, outputs) == (ref, outputs, wanted)
+
+
+def test_an_api_that_fails_is_an_error_and_never_gone(
+    provider: DynamicProvider, wanted: dict[str, Any], emulators: Local
+) -> None:
+    ref, outputs = provider.create(wanted)
+    emulators.fault("supabase", method="GET", path=f"/v1/projects/{ref}", status=403, times=5)
+    with pytest.raises(ProviderError, match="403"):
+        provider.read(ref, outputs)
+
+
+def test_only_another_project_replaces(provider: DynamicProvider, wanted: dict[str, Any]) -> None:
+    assert provider.diff(wanted, {**wanted, "project_ref": "other"}) == ("DIFF_UNKNOWN", ["project_ref"])
+    assert provider.diff(wanted, {**wanted, "project_ref": UNKNOWN}) == ("DIFF_UNKNOWN", [])
+    assert provider.diff(wanted, {**wanted, "catalog": {}, "db_password": "x"}) == ("DIFF_UNKNOWN", [])
+
+
+@pytest.mark.parametrize(
+    ("wrong", "expected"),
+    [
+        ({"client_id": ""}, "client_id must be text that is not empty"),
+        ({"project_ref": 1}, "project_ref must be text that is not empty"),
+        ({"migrations": {}}, "migrations must map at least one name to a digest"),
+        ({"timeout": 0}, "timeout '0.0' must be seconds, more than 0"),
+    ],
+)
+def test_a_wrong_input_is_refused_by_name_without_the_network(
+    provider: DynamicProvider, wanted: dict[str, Any], wrong: dict[str, Any], expected: str
+) -> None:
+    assert provider.check({}, {**wanted, **wrong}) == [expected]
+
+
+def test_an_input_of_which_nothing_is_known_yet_is_accepted(provider: DynamicProvider, wanted: dict[str, Any]) -> None:
+    assert provider.check({}, {**wanted, "project_ref": UNKNOWN, "db_password": UNKNOWN}) == []
+
+
+def test_files_that_changed_during_the_update_are_refused(provider: DynamicProvider, wanted: dict[str, Any]) -> None:
+    with pytest.raises(ProviderError, match="changed while the update was running"):
+        provider.create({**wanted, "migrations": {"20990101000000": "0" * 64}})
