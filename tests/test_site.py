@@ -1,0 +1,108 @@
+"""The site of a client: variables and who may read them, the region of its functions, its domain."""
+
+from dataclasses import replace
+from typing import Any
+
+import pulumi
+import pulumi_random as random
+import pytest
+
+from components.site import FUNCTION_REGIONS, declare_site, function_region
+from emulators.vercel.app import REGIONS
+from tests.wiring import SETTINGS, Declared, declare
+
+URLS: list[str] = []
+
+
+def declared(**changes: Any) -> dict[str, Declared]:
+    def program(parent: pulumi.Resource) -> None:
+        content = random.RandomId("file", byte_length=1)
+        site = declare_site(
+            replace(SETTINGS, **changes),
+            repository_full_name="agency/client-acme-prod",
+            repository_content=[content],
+            api_url="https://x.example",
+            publishable_key="sb_publishable_x",
+            secret_key=pulumi.Output.secret("made-up-secret"),
+            parent=parent,
+        )
+        site.url.apply(URLS.append)
+
+    URLS.clear()
+    return {name: one for name, one in declare(program).items() if name != "file"}
+
+
+def variables(resources: dict[str, Declared]) -> dict[str, Declared]:
+    return {one.inputs["key"]: one for one in resources.values() if one.type == "ProjectEnvironmentVariable"}
+
+
+def test_no_secret_has_a_public_name_and_every_secret_is_sensitive() -> None:
+    found = variables(declared())
+    secret = {key for key, one in found.items() if "made-up-secret" in str(one.inputs)}
+    assert secret == {"SUPABASE_SECRET_KEY"} == {key for key, one in found.items() if one.inputs["sensitive"]}
+    assert secret == {key for key in found if not key.startswith("NEXT_PUBLIC_")}
+    assert all("value" in found[key].secret for key in secret)
+
+
+def test_a_secret_does_not_reach_developers_machines() -> None:
+    found = variables(declared())
+    assert found["SUPABASE_SECRET_KEY"].inputs["targets"] == ["production", "preview"]
+    assert found["NEXT_PUBLIC_SUPABASE_URL"].inputs["targets"] == ["production", "preview", "development"]
+
+
+def test_the_starter_finds_every_variable_under_the_contracts_name() -> None:
+    values = {key: one.inputs["value"] for key, one in variables(declared()).items()}
+    assert values == {
+        "NEXT_PUBLIC_CLIENT_NAME": "Acme Outdoor",
+        "NEXT_PUBLIC_SUPABASE_URL": "https://x.example",
+        "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY": "sb_publishable_x",
+        "SUPABASE_SECRET_KEY": "made-up-secret",
+    }
+
+
+def test_the_site_is_linked_after_the_files_are_there() -> None:
+    site = declared()["site"]
+    assert site.inputs["gitRepository"] == {"repo": "agency/client-acme-prod", "type": "github"}
+    assert site.dependencies == {"file"}
+
+
+def test_no_framework_is_named_so_that_a_preview_asks_no_public_address_for_it() -> None:
+    assert "framework" not in declared()["site"].inputs
+
+
+def test_only_the_site_is_protected_and_what_is_inside_goes_with_it() -> None:
+    resources = declared(domain="www.acme.example")
+    assert {name for name, one in resources.items() if one.request.protect} == {"site"}
+    assert {one.request.deletedWith.split("::")[-1] for name, one in resources.items() if name != "site"} == {"site"}
+
+
+def test_the_address_is_the_clients_domain_or_the_projects() -> None:
+    assert "site-domain" not in declared()
+    assert URLS == ["https://client-acme-prod.vercel.app"]
+    assert declared(domain="www.acme.example")["site-domain"].inputs["domain"] == "www.acme.example"
+    assert URLS == ["https://www.acme.example"]
+
+
+def test_the_team_is_named_on_every_resource() -> None:
+    resources = declared(vercel_team="team_x", domain="www.acme.example")
+    assert {one.inputs.get("teamId") for one in resources.values()} == {"team_x"}
+
+
+@pytest.mark.parametrize(
+    ("database", "functions"),
+    [
+        ("eu-west-2", "lhr1"),
+        ("af-south-1", "cpt1"),
+        ("eu-south-9", "fra1"),  # not in the table: the continent's
+        ("ap-southeast-9", "sin1"),
+        ("xx-north-1", "iad1"),  # no continent we know: Vercel's own default
+    ],
+)
+def test_functions_run_nearest_to_the_database(database: str, functions: str) -> None:
+    assert function_region(database) == functions
+    regions = declared(region=database)["site"].inputs["resourceConfig"]["functionDefaultRegions"]
+    assert regions == [functions]
+
+
+def test_every_region_of_the_table_is_one_of_vercels() -> None:
+    assert set(FUNCTION_REGIONS.values()) <= set(REGIONS.split())

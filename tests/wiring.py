@@ -1,0 +1,86 @@
+"""Declares one half of a client under Pulumi's mocks and gives what the engine would have been asked."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import pulumi
+from google.protobuf.json_format import MessageToDict
+from pulumi.runtime import mocks
+from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
+
+from components.settings import ClientSettings
+
+SETTINGS = ClientSettings(
+    client_id="acme",
+    client_name="Acme Outdoor",
+    org_email="owner@acme.example",
+    tier="starter",
+    environment="prod",
+    project_name="client-acme-prod",
+    region="eu-west-2",
+    organization="agency",
+    instance_size=None,
+    adopt=False,
+    paused=False,
+    password_generation=1,
+    key_generation=1,
+    domain=None,
+    protect=True,
+    ready_timeout=60,
+    repository_template=None,
+    ruleset=True,
+    archive_on_destroy=True,
+    vercel_team=None,
+)
+
+
+@dataclass
+class Declared:
+    """One declared resource: its type without package, its inputs with secrets unwrapped, which of them are secret."""
+
+    type: str
+    request: Any
+    inputs: dict[str, Any] = field(default_factory=dict)
+    secret: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for name, value in MessageToDict(self.request.object).items():
+            hidden = isinstance(value, dict) and value.get(_special_sig_key) == _special_secret_sig
+            self.inputs[name] = value["value"] if hidden else value
+            if hidden:
+                self.secret.add(name)
+
+    @property
+    def dependencies(self) -> set[str]:
+        return {urn.split("::")[-1] for urn in self.request.dependencies}
+
+
+class Answers(mocks.Mocks):
+    def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
+        return f"{args.name}-id", {
+            **args.inputs,
+            "fullName": "agency/client-acme-prod",
+            "htmlUrl": "https://github.com/x",
+        }
+
+    def call(self, args: mocks.MockCallArgs) -> Any:
+        raise AssertionError(f"the program asks a provider while declaring: {args.token}")
+
+
+class Recorder(mocks.MockMonitor):
+    def __init__(self) -> None:
+        super().__init__(Answers())
+        self.declared: dict[str, Declared] = {}
+
+    def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
+        self.declared[request.name] = Declared(request.type.rpartition(":")[2], request)
+        return super().RegisterResource(request)  # type: ignore[no-untyped-call]
+
+
+def declare(program: Callable[[pulumi.Resource], Any]) -> dict[str, Declared]:
+    """Run a program that is given a parent; returns what it declared, by name."""
+    recorder = Recorder()
+    mocks.set_mocks(recorder.mocks, project="client-environments", stack="acme", preview=False, monitor=recorder)
+    mocks.test(lambda: program(pulumi.ComponentResource("test:index:Client", "client")))()  # type: ignore[no-untyped-call]
+    return {name: one for name, one in recorder.declared.items() if name != "client"}
