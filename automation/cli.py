@@ -10,7 +10,6 @@ from typing import Annotated, Any
 
 import typer
 
-from automation import demo as tour
 from automation.clients import ProvisioningJob, choose_clients, read_job, write_client
 from automation.drift import Drift, find_drift
 from automation.engine import Engine, Outcome
@@ -35,6 +34,8 @@ LOG_FILE = Path(".local/log/automation.log")
 @app.command()
 def demo(as_json: Json = False) -> None:
     """Bring one client up on this machine: no account, no cloud, no cost."""
+    from automation import demo as tour  # HTTP client and database driver, which no other verb needs
+
     with session("demo", local=True, as_json=as_json) as run:
         tour.demo(run)
 
@@ -62,6 +63,7 @@ def up(
     shard: Shard = "1/1",
     parallel: Parallel = 4,
     local: Local = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Look first, and undo what was changed by hand.")] = False,
     as_json: Json = False,
 ) -> None:
     """Create or update clients."""
@@ -69,7 +71,8 @@ def up(
 
         def act(client: str, engine: Engine) -> ClientResult:
             job = read_job(client, run.root, local=local)
-            result = provision(job, workspace=run.workspace(writes=True), on_step=run.screen.on_step(client))
+            screen = run.screen.on_step(client)
+            result = provision(job, workspace=run.workspace(writes=True), refresh=refresh, on_step=screen)
             return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)
 
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)

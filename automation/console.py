@@ -27,6 +27,8 @@ class Screen:
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
         self._out = Console(stderr=as_json, highlight=False, soft_wrap=True)
+        if not self._out.is_terminal:
+            self._out.width = 200  # nothing to fit into, so no table breaks a name
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._lock = threading.Lock()
         self._running: dict[tuple[str, str], str] = {}

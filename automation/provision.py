@@ -79,6 +79,7 @@ def provision(
     local: bool = False,
     root: Path | None = None,
     workspace: Workspace | None = None,
+    refresh: bool = False,
     on_step: OnStep | None = None,
 ) -> ProvisioningResult:
     """Create or update one client; writes the client's file when there is none.
@@ -90,6 +91,7 @@ def provision(
         local: use the emulators of this machine.
         root: the repository's root, the current folder by default.
         workspace: one that is open already; `local` and `root` then do not count.
+        refresh: look at the remote systems first, so that changes made by hand are undone.
         on_step: called as resources start and end.
 
     Raises:
@@ -111,7 +113,7 @@ def provision(
     if not any(resource["urn"].endswith("::project") for resource in engine.resources()):
         outcome = engine.preview()
     if not outcome.error:
-        outcome = engine.up(on_step=see)
+        outcome = engine.up(refresh=refresh, on_step=see)
     return ProvisioningResult(
         client_id=job.client_id,
         engine=engine.name,

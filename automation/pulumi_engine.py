@@ -126,7 +126,7 @@ class PulumiEngine:
         kept = yaml.safe_load(path.read_text()) if path.exists() else {}
         config = yaml.safe_load((self._root / path.name).read_text(encoding="utf-8-sig"))["config"]
         # The GitHub provider pauses a second after each write unless told otherwise; an emulator needs no mercy.
-        kept["config"] = {**config, "github:writeDelayMs": "0"}
+        kept["config"] = {**config, "github:writeDelayMs": "1"}
         (folder / "state").mkdir(parents=True, exist_ok=True)
         path.parent.mkdir(exist_ok=True)
         for file, content in ((path.with_name("Pulumi.yaml"), project), (path, kept)):

@@ -90,7 +90,9 @@ def _changed(metadata: events.StepEventMetadata, operation: str) -> tuple[str, .
     if operation not in {"update", "replace", "refresh"} or metadata.old is None or metadata.new is None:
         return ()
     old, new = metadata.old.inputs or {}, metadata.new.inputs or {}
-    return tuple(sorted(key for key in {*old, *new} if old.get(key) != new.get(key)))
+    # A provider without detail names properties, outputs among them; secrets cannot be compared here.
+    named = {*old, *new} & {*(metadata.diffs or ())}
+    return tuple(sorted(named or {key for key in {*old, *new} if old.get(key) != new.get(key)}))
 
 
 def _at(inputs: Any, path: str) -> Any:

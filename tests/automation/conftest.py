@@ -64,7 +64,7 @@ class FakeEngine:
         return self._outcome("preview --refresh" if refresh else "preview", steps, on_step)
 
     def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
-        return self._outcome("up", self.steps, on_step)
+        return self._outcome("up --refresh" if refresh else "up", self.steps, on_step)
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
         return self._outcome("refresh", self.steps, on_step)

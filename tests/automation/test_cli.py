@@ -34,6 +34,13 @@ def test_every_simulated_line_says_so_and_the_header_names_the_engine(agency, ma
     assert [line for line in lines if "github" in line and "(simulated)" in line]
 
 
+@pytest.mark.parametrize(("words", "call"), [((), "up"), (("--refresh",), "up --refresh")])
+def test_up_looks_at_the_remote_systems_only_when_told(agency, make_step: MakeStep, words, call: str) -> None:
+    agency.engines["acme"].state = [state_of(make_step("project"))]
+    assert agency.run("up", "acme", *words).exit_code == 0
+    assert agency.engines["acme"].calls == [call]
+
+
 def test_a_failed_client_leaves_the_others_alone(agency, make_step: MakeStep) -> None:
     agency.engines["acme"].raises = "the lock is held"
     agency.engines["nordwind"].steps = (make_step("project", client="nordwind"),)
