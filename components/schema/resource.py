@@ -4,28 +4,18 @@ What may drift is an input: the migrations with their digests, and each object o
 preview with refresh names the policy that someone changed by hand. Deleting the resource never drops anything.
 """
 
-import sys
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
 from components.dynamic import Provider, is_unknown, operation, require_engine
-from components.errors import OperatorError
 from components.schema import catalog
-from components.schema.apply import Live, Mark, apply, database_error, read_live
 from components.schema.migrations import read_migrations
-from components.supabase.client import Client
-from components.supabase.database import DatabaseAddress, Login, connect, find_address, login, wait_for_database
-from components.supabase.errors import ApiError
-from components.supabase.models import GONE, PAUSED
 
 TEXTS = ("project_ref", "project_name", "client_id", "db_password")
 INPUTS = (*TEXTS, "timeout", "migrations", "catalog")
-REFUSED = ""  # what `read` gives for a password that the database no longer takes
 
 
 class SchemaProvider(Provider):
@@ -68,18 +58,10 @@ class SchemaProvider(Provider):
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What the database holds now. A refused login shows as a changed password, a deleted project as gone."""
-        with Client.from_environment() as client:
-            status = _status(client, id_)
-            if status in GONE:
-                return ReadResult("", {})
-            address = None if status in PAUSED else find_address(client, id_)
-        if status in PAUSED:  # a paused database cannot change
-            return _found(id_, props, {})
-        if address is None:
-            raise OperatorError("has no pooler address", f"project {id_}", "Run again in a minute.")
-        if (live := _read(id_, address, str(props.get("db_password", "")))) is None:
-            return _found(id_, props, {"db_password": REFUSED})
-        return _found(id_, props, {**_digests(live), "dsn": address.dsn, "version": max(live.migrations, default="")})
+        from components.schema.remote import read_schema
+
+        live = read_schema(id_, str(props.get("db_password", "")))
+        return ReadResult("", {}) if live is None else _found(id_, props, live)
 
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
@@ -133,56 +115,11 @@ class Schema(Resource, module="schema", name="Schema"):
 
 
 def _apply(props: Mapping[str, Any]) -> dict[str, Any]:
-    migrations, ref, password = read_migrations(), str(props["project_ref"]), str(props["db_password"])
-    if {each.version: each.digest for each in migrations} != props["migrations"]:
-        raise OperatorError("changed while the update was running", "sql/migrations", "Run `up` again.")
-    require_engine()
-    with Client.from_environment() as client:
-        address = wait_for_database(client, ref, password, timeout=float(props["timeout"]))
-    try:
-        connection = connect(address, password)
-    except psycopg.OperationalError as error:
-        raise database_error(error, "Run `up` again.") from error
-    with connection:
-        mark = Mark(str(props["client_id"]), str(props["project_name"]))
-        require_engine()
-        applied = apply(connection, migrations, mark=mark, snapshot=catalog.read_snapshot())
-    for line in applied.warnings:
-        sys.stderr.write(f"schema of {props['project_name']}: {line}\n")
-    return {
-        **{key: props[key] for key in INPUTS},
-        **_digests(applied.live),
-        "version": migrations[-1].version,
-        "dsn": address.dsn,
-        "applied_at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
+    from components.schema.remote import apply_schema
 
-
-def _status(client: Client, ref: str) -> str:
-    try:
-        return client.project(ref).status
-    except ApiError as error:
-        if error.not_found:
-            return "REMOVED"
-        raise
-
-
-def _read(ref: str, address: DatabaseAddress, password: str) -> Live | None:
-    try:
-        connection = connect(address, password)
-    except psycopg.OperationalError as error:
-        if login(address, password) is Login.REFUSED:
-            return None
-        raise OperatorError("the database does not answer", f"project {ref}", "Run again in a minute.") from error
-    with connection:
-        return read_live(connection)
+    return {**{key: props[key] for key in INPUTS}, **apply_schema(props, require_engine)}
 
 
 def _found(id_: str, props: Mapping[str, Any], live: Mapping[str, Any]) -> ReadResult:
     outputs = {key: value for key, value in {**props, **live}.items() if not key.startswith("__")}
     return ReadResult(id_, outputs, {key: outputs[key] for key in INPUTS if key in outputs})
-
-
-def _digests(live: Live) -> dict[str, Any]:
-    own = catalog.ours(live.catalog, catalog.read_snapshot())
-    return {"migrations": live.migrations, "catalog": catalog.digests(own)}

@@ -1,0 +1,91 @@
+"""The schema in the database of one project, reached by way of the Management API. Knows no Pulumi."""
+
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import psycopg
+
+from components.errors import OperatorError
+from components.schema import catalog
+from components.schema.apply import Live, Mark, apply, database_error, read_live
+from components.schema.migrations import read_migrations
+from components.supabase.client import Client
+from components.supabase.database import DatabaseAddress, Login, connect, find_address, login, wait_for_database
+from components.supabase.models import GONE, PAUSED
+
+REFUSED = ""  # stands for a password that the database no longer takes
+
+
+def apply_schema(props: Mapping[str, Any], before_write: Callable[[], None]) -> dict[str, Any]:
+    """Wait for the database, apply what is pending and verify the whole.
+
+    Args:
+        props: the inputs of the resource.
+        before_write: called before anything is changed; raises to prevent it.
+
+    Returns:
+        what the database holds now: migrations, catalog, version, dsn, applied_at.
+
+    Raises:
+        OperatorError: no database, or the apply failed and left nothing.
+    """
+    migrations, ref, password = read_migrations(), str(props["project_ref"]), str(props["db_password"])
+    if {each.version: each.digest for each in migrations} != props["migrations"]:
+        raise OperatorError("changed while the update was running", "sql/migrations", "Run `up` again.")
+    with Client.from_environment(before_write) as client:
+        address = wait_for_database(client, ref, password, timeout=float(props["timeout"]))
+    try:
+        connection = connect(address, password)
+    except psycopg.OperationalError as error:
+        raise database_error(error, "Run `up` again.") from error
+    with connection:
+        mark = Mark(str(props["client_id"]), str(props["project_name"]))
+        before_write()
+        applied = apply(connection, migrations, mark=mark, snapshot=catalog.read_snapshot())
+    for line in applied.warnings:
+        sys.stderr.write(f"schema of {props['project_name']}: {line}\n")
+    applied_at = datetime.now(UTC).isoformat(timespec="seconds")
+    return {**_digests(applied.live), "version": migrations[-1].version, "dsn": address.dsn, "applied_at": applied_at}
+
+
+def read_schema(ref: str, password: str) -> dict[str, Any] | None:
+    """What the database of a project holds now.
+
+    Returns:
+        the values that differ from what was recorded, or may: nothing for a paused project, an empty password for
+        one whose login is refused, and None for a project that is gone.
+
+    Raises:
+        OperatorError: the database does not answer, which says nothing about what it holds.
+    """
+    with Client.from_environment() as client:
+        project = client.existing_project(ref)
+        if project is None or project.status in GONE:
+            return None
+        if project.status in PAUSED:
+            return {}
+        address = find_address(client, ref)
+    if address is None:
+        raise OperatorError("has no pooler address", f"project {ref}", "Run again in a minute.")
+    live = _read(ref, address, password)
+    if live is None:
+        return {"db_password": REFUSED}
+    return {**_digests(live), "version": max(live.migrations, default=""), "dsn": address.dsn}
+
+
+def _read(ref: str, address: DatabaseAddress, password: str) -> Live | None:
+    try:
+        connection = connect(address, password)
+    except psycopg.OperationalError as error:
+        if login(address, password) is Login.REFUSED:
+            return None
+        raise OperatorError("the database does not answer", f"project {ref}", "Run again in a minute.") from error
+    with connection:
+        return read_live(connection)
+
+
+def _digests(live: Live) -> dict[str, Any]:
+    own = catalog.ours(live.catalog, catalog.read_snapshot())
+    return {"migrations": live.migrations, "catalog": catalog.digests(own)}
