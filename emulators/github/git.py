@@ -54,7 +54,8 @@ async def read_branch(request: Request) -> Response:
     if name not in repository["branches"]:
         raise RefusedError(404, "Branch not found")
     head = _view(repository, repository["commits"][repository["branches"][name]])
-    protected = name == repository["default_branch"] and bool(repository["rulesets"])
+    active = any(one["enforcement"] == "active" for one in repository["rulesets"].values())
+    protected = active and name == repository["default_branch"]
     return reply(request, {"name": name, "commit": head, "protected": protected})
 
 

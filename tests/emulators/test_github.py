@@ -1,0 +1,190 @@
+"""The GitHub emulator over HTTP: what the service answers, what it refuses, and that nothing is lost."""
+
+import base64
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from nacl.public import PublicKey, SealedBox
+
+from emulators.context import Context
+from emulators.github.app import ORGANIZATION, TOKEN, app
+from tests.emulators.serving import context_in, serve
+
+REPOSITORY = f"/repos/{ORGANIZATION}/site"
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Context:
+    return context_in(tmp_path_factory.mktemp("github"))
+
+
+@pytest.fixture(scope="module")
+def url(context: Context) -> Iterator[str]:
+    with serve(app, context) as url:
+        yield url
+
+
+@pytest.fixture
+def github(url: str) -> Iterator[httpx.Client]:
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with httpx.Client(base_url=f"{url}/api/v3", headers=headers, trust_env=False) as client:
+        yield client
+        for one in client.get(f"/orgs/{ORGANIZATION}/repos").json():
+            client.delete(f"/repos/{one['full_name']}")
+
+
+@pytest.fixture
+def site(github: httpx.Client) -> dict[str, Any]:
+    wanted = {"name": "site", "visibility": "private", "auto_init": True, "description": "A site"}
+    answer = github.post(f"/orgs/{ORGANIZATION}/repos", json=wanted)
+    assert answer.status_code == 201
+    repository: dict[str, Any] = answer.json()
+    return repository
+
+
+def encoded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
+
+def test_a_bad_token_is_401_on_both_prefixes(url: str) -> None:
+    for path in ("/user", "/api/v3/user", REPOSITORY):
+        for headers in ({}, {"Authorization": "Bearer wrong"}):
+            assert httpx.get(url + path, headers=headers, trust_env=False).status_code == 401
+
+
+def test_an_unknown_organization_or_repository_is_404(github: httpx.Client) -> None:
+    for path in ("/orgs/other", REPOSITORY, "/no/such/route"):
+        assert (github.get(path).status_code, github.get(path).json()["message"]) == (404, "Not Found")
+
+
+def test_a_name_that_is_taken_is_422(github: httpx.Client, site: dict[str, Any]) -> None:
+    answer = github.post(f"/orgs/{ORGANIZATION}/repos", json={"name": "SITE"})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["message"] == "name already exists on this account"
+
+
+def test_a_change_is_seen_and_an_unchanged_repository_is_304(github: httpx.Client, site: dict[str, Any]) -> None:
+    first = github.get(REPOSITORY)
+    assert github.get(REPOSITORY, headers={"If-None-Match": first.headers["etag"]}).status_code == 304
+    github.patch(REPOSITORY, json={"description": "Changed", "has_wiki": False}).raise_for_status()
+    second = github.get(REPOSITORY, headers={"If-None-Match": first.headers["etag"]}).json()
+    assert (second["description"], second["has_wiki"], second["private"]) == ("Changed", False, True)
+
+
+def test_a_renamed_repository_is_the_same_one(github: httpx.Client, site: dict[str, Any]) -> None:
+    github.patch(REPOSITORY, json={"name": "renamed"}).raise_for_status()
+    assert github.get(f"/repos/{ORGANIZATION}/renamed").json()["id"] == site["id"]
+    assert github.get(REPOSITORY).status_code == 404
+
+
+def test_an_archived_repository_refuses_writes_and_keeps_its_files(github: httpx.Client, site: dict[str, Any]) -> None:
+    github.patch(REPOSITORY, json={"archived": True}).raise_for_status()
+    answer = github.put(f"{REPOSITORY}/contents/a", json={"message": "m", "content": encoded("a")})
+    assert (answer.status_code, answer.json()["message"]) == (403, "Repository was archived so is read-only.")
+    assert github.get(f"{REPOSITORY}/contents/README.md").status_code == 200
+
+
+def test_a_file_has_gits_own_hash_and_its_commit_can_be_read(github: httpx.Client, site: dict[str, Any]) -> None:
+    content = "é\n"
+    body = {"message": "Add", "content": encoded(content), "branch": "main"}
+    put = github.put(f"{REPOSITORY}/contents/a/b.txt", json=body)
+    assert put.status_code == 201
+    read = github.get(f"{REPOSITORY}/contents/a/b.txt", params={"ref": "main"}).json()
+    assert read["sha"] == hashlib.sha1(b"blob 3\0" + content.encode(), usedforsecurity=False).hexdigest()
+    assert base64.b64decode(read["content"]).decode() == content
+    commit = github.get(f"{REPOSITORY}/commits/{put.json()['commit']['sha']}").json()
+    assert commit["commit"]["message"] == "Add"
+    assert [one["commit"]["message"] for one in github.get(f"{REPOSITORY}/commits").json()] == ["Add", "Initial commit"]
+    assert [one["path"] for one in github.get(f"{REPOSITORY}/contents/").json()] == ["README.md", "a/b.txt"]
+
+
+def test_replacing_or_deleting_a_file_needs_its_present_hash(github: httpx.Client, site: dict[str, Any]) -> None:
+    path = f"{REPOSITORY}/contents/README.md"
+    body = {"message": "m", "content": encoded("new")}
+    assert github.put(path, json=body).status_code == 422
+    assert github.put(path, json={**body, "sha": "0" * 40}).status_code == 409
+    sha = github.get(path).json()["sha"]
+    assert github.put(path, json={**body, "sha": sha}).status_code == 200
+    assert github.request("DELETE", path, json={"message": "m", "sha": sha}).status_code == 409
+    sha = github.get(path).json()["sha"]
+    assert github.request("DELETE", path, json={"message": "m", "sha": sha}).status_code == 200
+    assert github.get(path).status_code == 404
+
+
+def test_a_branch_that_is_not_there_is_404_and_a_renamed_default_branch_stays_default(
+    github: httpx.Client, site: dict[str, Any]
+) -> None:
+    assert github.get(f"{REPOSITORY}/branches/other").json()["message"] == "Branch not found"
+    body = {"message": "m", "content": encoded("a"), "branch": "other"}
+    assert github.put(f"{REPOSITORY}/contents/a", json=body).status_code == 404
+    assert github.post(f"{REPOSITORY}/branches/main/rename", json={"new_name": "trunk"}).status_code == 201
+    assert github.get(REPOSITORY).json()["default_branch"] == "trunk"
+
+
+def test_a_template_gives_its_files_and_is_named(github: httpx.Client, site: dict[str, Any]) -> None:
+    generate = {"owner": ORGANIZATION, "name": "copy", "private": True}
+    assert github.post(f"{REPOSITORY}/generate", json=generate).status_code == 404
+    github.patch(REPOSITORY, json={"is_template": True}).raise_for_status()
+    assert github.post(f"{REPOSITORY}/generate", json=generate).status_code == 201
+    copy = github.get(f"/repos/{ORGANIZATION}/copy").json()
+    assert copy["template_repository"]["name"] == "site"
+    assert github.get(f"/repos/{ORGANIZATION}/copy/contents/README.md").status_code == 200
+
+
+def test_a_variable_is_created_once_changed_and_deleted(github: httpx.Client, site: dict[str, Any]) -> None:
+    base = f"{REPOSITORY}/actions/variables"
+    assert github.post(base, json={"name": "Url", "value": "a"}).status_code == 201
+    assert github.post(base, json={"name": "URL", "value": "a"}).status_code == 409
+    assert github.post(base, json={"name": "GITHUB_X", "value": "a"}).status_code == 422
+    assert github.patch(f"{base}/URL", json={"name": "URL", "value": "b"}).status_code == 204
+    assert [(one["name"], one["value"]) for one in github.get(base).json()["variables"]] == [("URL", "b")]
+    assert github.delete(f"{base}/URL").status_code == 204
+    assert github.get(f"{base}/URL").status_code == 404
+
+
+def test_a_secret_must_be_sealed_with_the_repositorys_key_and_is_never_given_back(
+    github: httpx.Client, site: dict[str, Any], context: Context
+) -> None:
+    base = f"{REPOSITORY}/actions/secrets"
+    key = github.get(f"{base}/public-key").json()
+    box = SealedBox(PublicKey(base64.b64decode(key["key"])))
+    sealed = base64.b64encode(box.encrypt(b"made-up-secret")).decode()
+    assert github.put(f"{base}/A", json={"key_id": "0", "encrypted_value": sealed}).status_code == 422
+    assert github.put(f"{base}/A", json={"key_id": key["key_id"], "encrypted_value": "AAAA"}).status_code == 422
+    assert [
+        github.put(f"{base}/A", json={"key_id": key["key_id"], "encrypted_value": sealed}).status_code for _ in "12"
+    ] == [201, 204]
+    assert set(github.get(f"{base}/A").json()) == {"name", "created_at", "updated_at"}
+    assert "made-up-secret" not in str(context.store.all("github.repository"))
+    assert github.delete(f"{base}/A").status_code == 204
+
+
+def test_rulesets_and_environments_live_and_die(github: httpx.Client, site: dict[str, Any]) -> None:
+    wanted = {"name": "default", "target": "branch", "enforcement": "active", "rules": [{"type": "deletion"}]}
+    made = github.post(f"{REPOSITORY}/rulesets", json=wanted)
+    assert made.status_code == 201
+    assert github.post(f"{REPOSITORY}/rulesets", json=wanted).status_code == 422
+    path = f"{REPOSITORY}/rulesets/{made.json()['id']}"
+    assert github.get(f"{REPOSITORY}/branches/main").json()["protected"] is True
+    assert github.put(path, json={**wanted, "enforcement": "disabled"}).json()["enforcement"] == "disabled"
+    assert github.get(f"{REPOSITORY}/branches/main").json()["protected"] is False
+    assert [github.delete(path).status_code, github.get(path).status_code] == [204, 404]
+    environment = f"{REPOSITORY}/environments/production"
+    assert github.put(environment, json={"wait_timer": 5}).json()["protection_rules"][0]["wait_timer"] == 5
+    assert [github.delete(environment).status_code, github.get(environment).status_code] == [204, 404]
+
+
+def test_a_restart_loses_nothing(tmp_path: Path) -> None:
+    seen = []
+    for _ in "12":
+        with serve(app, context_in(tmp_path)) as url:
+            client = httpx.Client(base_url=url, headers={"Authorization": f"Bearer {TOKEN}"}, trust_env=False)
+            with client:
+                client.post("/user/repos", json={"name": "kept", "auto_init": True})
+                paths = ("", "/contents/README.md", "/actions/secrets/public-key")
+                seen.append([client.get(f"/repos/local-user/kept{path}").json() for path in paths])
+    assert seen[0] == seen[1]
