@@ -1,12 +1,17 @@
 """Write `sql/snapshot.json`, the catalog that the migrations make: `python -m components.schema.snapshot`.
 
 Reviewed like code: a changed policy or grant shows there in full. The migrations run on an empty database with
-Supabase's roles (`DATABASE_URL`) and are rolled back.
+Supabase's roles and are rolled back: the one in `DATABASE_URL`, or that of a project in emulators of their own.
 """
 
 import json
+import os
+import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
+from uuid import uuid4
 
 import psycopg
 
@@ -14,7 +19,11 @@ from components.errors import OperatorError
 from components.schema.apply import database_error, lock_ledger, read_live, run
 from components.schema.catalog import SNAPSHOT
 from components.schema.connection import connect_from_environment
-from components.schema.migrations import read_migrations
+from components.schema.migrations import SQL, read_migrations
+from components.supabase.client import Client
+from components.supabase.database import connect, wait_for_database
+
+STATE = SQL.parent / ".local" / "snapshot"
 
 
 def take(connection: psycopg.Connection[Any]) -> str:
@@ -39,12 +48,34 @@ def take(connection: psycopg.Connection[Any]) -> str:
 def main() -> None:
     """Write the snapshot; failures are one line on standard error and exit code 2."""
     try:
-        with connect_from_environment() as connection:
+        with connect_from_environment() if os.environ.get("DATABASE_URL") else _emulated() as connection:
             SNAPSHOT.write_text(take(connection), encoding="utf-8")
     except OperatorError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
     sys.stdout.write(f"wrote {SNAPSHOT}\n")
+
+
+@contextmanager
+def _emulated() -> Iterator[psycopg.Connection[Any]]:
+    emulators = [sys.executable, "-m", "emulators"]
+    folder = ["--state", str(STATE)]
+    subprocess.run([*emulators, "start", "--detach", "--startup", "0", *folder], check=True, stdout=subprocess.DEVNULL)
+    try:
+        exports, password = json.loads((STATE / "ready.json").read_text())["exports"], uuid4().hex
+        with Client(exports["SUPABASE_API_URL"], exports["SUPABASE_ACCESS_TOKEN"]) as client:
+            project = client.create_project(
+                name=f"snapshot-{uuid4().hex[:12]}",
+                organization=exports["SUPABASE_ORG_SLUG"],
+                region="eu-west-2",
+                password=password,
+                instance_size=None,
+            )
+            with connect(wait_for_database(client, project.ref, password, timeout=60), password) as connection:
+                yield connection
+            client.delete_project(project.ref)
+    finally:
+        subprocess.run([*emulators, "stop", *folder], check=True, stdout=subprocess.DEVNULL)
 
 
 if __name__ == "__main__":
