@@ -21,9 +21,9 @@ def allocate(client: Client, wanted: Wanted) -> str:
         OperatorError: the token, the organization, the region or the name will not do; nothing was created.
     """
     visible_organization(client, wanted.organization)
-    if found := _find(client, wanted):
+    if found := find_project(client, wanted.organization, wanted.project_name):
         return take(client, found, wanted)
-    _check_region(client, wanted)
+    check_region(client, wanted.organization, wanted.region, wanted.instance_size)
     try:
         return client.create_project(
             name=wanted.project_name,
@@ -34,7 +34,7 @@ def allocate(client: Client, wanted: Wanted) -> str:
         ).ref
     except ApiError as error:
         # The answer may be lost and the project made, and billed: look before anybody asks for another.
-        found = _find(client, wanted) if error.ambiguous else None
+        found = find_project(client, wanted.organization, wanted.project_name) if error.ambiguous else None
         if found is None:
             raise
         return take(client, found, wanted)
@@ -119,24 +119,33 @@ def remove(client: Client, ref: str, timeout: float) -> None:
     wait_until(probe, what=f"deletion of project {ref}", timeout=timeout)
 
 
-def _find(client: Client, wanted: Wanted) -> ProjectRecord | None:
-    listed = client.projects(wanted.organization, wanted.project_name)
-    found = [project for project in listed if project.name == wanted.project_name and project.status not in GONE]
+def find_project(client: Client, organization: str, name: str) -> ProjectRecord | None:
+    """The organization's project of that name, or None.
+
+    Raises:
+        OperatorError: there are several.
+    """
+    listed = client.projects(organization, name)
+    found = [project for project in listed if project.name == name and project.status not in GONE]
     if len(found) > 1:
         raise OperatorError(
-            f"{len(found)} projects of organization {wanted.organization} are named '{wanted.project_name}'",
+            f"{len(found)} projects of organization {organization} are named '{name}'",
             ", ".join(project.ref for project in found),
             "Rename or delete all but one.",
         )
     return found[0] if found else None
 
 
-def _check_region(client: Client, wanted: Wanted) -> None:
-    regions = client.regions(wanted.organization, wanted.instance_size)
-    usable = sorted(region.code for region in regions if not region.status)
-    if wanted.region not in usable:
+def check_region(client: Client, organization: str, region: str, instance_size: str | None) -> None:
+    """Refuse a region that the organization may not use now, naming those it may.
+
+    Raises:
+        OperatorError: the region is not offered, or has no capacity.
+    """
+    usable = sorted(each.code for each in client.regions(organization, instance_size) if not each.status)
+    if region not in usable:
         raise OperatorError(
-            f"'{wanted.region}' is not offered to organization {wanted.organization}; there is {', '.join(usable)}",
+            f"'{region}' is not offered to organization {organization}; there is {', '.join(usable)}",
             "region",
             "Change `region` in Pulumi.<environment>.yaml.",
         )
