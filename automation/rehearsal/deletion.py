@@ -5,8 +5,9 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 
 from automation.engine import Step
+from automation.rehearsal.diff import differences, written
 from automation.rehearsal.journal import Journal, Stopped
-from automation.rehearsal.provider import ProviderError
+from automation.rehearsal.provider import Provider, ProviderError
 from automation.rehearsal.providers import Providers
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import mark_secrets
@@ -44,9 +45,14 @@ class Deletion:
             return
         simulated = item.custom and self._providers.find(item.type).simulated
         step = Step(item.urn, "replace" if item.delete else "delete", simulated=simulated)
+        refusal = "is protected: remove `protect` and run `up` before it can be deleted"
+        protected = item.protect and not item.delete
+        if protected and self._journal.preview:
+            self._journal.fail(item.name, refusal)
+            return
         with self._journal.step(step, item, shown=not item.delete):
-            if item.protect and not item.delete:
-                raise ProviderError("is protected: remove `protect` and run `up` before it can be deleted")
+            if protected:
+                raise ProviderError(refusal)
             self._carry_out(item)
             self._journal.drop(item)
 
@@ -56,23 +62,36 @@ class Deletion:
             self._providers.find(item.type).delete(item)
 
 
-def refresh_all(journal: Journal, providers: Providers) -> None:
-    """Read every resource; what is gone leaves the state, what differs is taken over."""
+def refresh_all(journal: Journal, providers: Providers, *, alone: bool = False) -> None:
+    """Read every resource; what is gone leaves the state, what differs is taken over.
+
+    Args:
+        alone: no program follows, so the steps tell what became of each resource: `same`, `update` or `delete`.
+    """
 
     def refresh(item: Resource) -> None:
-        if not item.custom or item.pending_replacement:
-            return
-        provider = providers.find(item.type)
-        with journal.step(Step(item.urn, "refresh", simulated=provider.simulated), item):
-            live = provider.read(item)
-            if live is None:
+        provider = providers.find(item.type) if item.custom else None
+        with journal.step(Step(item.urn, "refresh", simulated=bool(provider and provider.simulated)), item) as found:
+            gone, changed = _read(provider, item) if provider and not item.pending_replacement else (False, ())
+            found["changed"] = changed
+            if alone:
+                found["operation"] = "delete" if gone else "update" if changed else "same"
+            if gone:
                 journal.drop(item)
-                return
-            item.outputs = mark_secrets(live.outputs, item.outputs, item.inputs)
-            if live.inputs is not None:
-                item.inputs = mark_secrets(live.inputs, item.inputs)
 
     _for_each(refresh, journal.kept)
+
+
+def _read(provider: Provider, item: Resource) -> tuple[bool, tuple[str, ...]]:
+    """Take over what is live; gives whether it is gone, and the paths of inputs that differ."""
+    live = provider.read(item)
+    if live is None:
+        return True, ()
+    before = item.inputs
+    item.outputs = mark_secrets(live.outputs, item.outputs, item.inputs)
+    if live.inputs is not None:
+        item.inputs = mark_secrets(live.inputs, item.inputs)
+    return False, tuple(map(written, differences(before, item.inputs)))
 
 
 def _for_each(work: Callable[[Resource], None], items: Iterable[Resource]) -> None:

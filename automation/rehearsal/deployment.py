@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from automation.engine import Step
 from automation.rehearsal.deletion import Deletion
-from automation.rehearsal.diff import Path, at, covers, differences, ignore, parsed, written
+from automation.rehearsal.diff import Path, at, covers, differ, differences, ignore, parsed, written
 from automation.rehearsal.goal import Goal
 from automation.rehearsal.journal import Journal, Stopped
 from automation.rehearsal.provider import Diff, Provider, ProviderError
@@ -65,7 +65,7 @@ class Deployment:
             return old
 
     def _register_component(self, new: Resource, old: Resource | None) -> Resource:
-        changed = old is not None and any(differences(old.inputs, new.inputs))
+        changed = old is not None and differ(old.inputs, new.inputs)
         operation = "create" if old is None else "update" if changed else "same"
         with self._journal.step(Step(new.urn, operation), new):
             new = replace(new, outputs=old.outputs if old else {})
@@ -162,7 +162,7 @@ def _compare(provider: Provider, goal: Goal, old: Resource, new: Resource) -> Ch
     diff = provider.diff(old, new.inputs)
     paths = tuple(differences(old.inputs, ignore(new.inputs, old.inputs, goal.ignore_changes)))
     before, after = old.replacement_trigger, new.replacement_trigger
-    triggered = None not in (before, after) and any(differences(before, after))
+    triggered = None not in (before, after) and differ(before, after)
     counts = triggered or (bool(paths) if diff.changes is None else diff.changes)
     replaces = triggered or _replaces(diff, old, new.inputs, goal.replace_on_changes)
     delete_before = diff.delete_before_replace if goal.delete_before_replace is None else goal.delete_before_replace

@@ -28,9 +28,14 @@ def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Path]:
         yield path
 
 
+def differ(old: Any, new: Any) -> bool:
+    """Whether two values differ anywhere."""
+    return next(differences(old, new), None) is not None
+
+
 def _equal(old: Any, new: Any) -> bool:
     if isinstance(old, Secret) and isinstance(new, Secret):
-        return not any(differences(old.value, new.value))
+        return not differ(old.value, new.value)
     # Python holds True equal to 1; JSON does not. Unknown equals nothing, not even itself.
     return type(old) is type(new) and old == new and not isinstance(new, Unknown)
 

@@ -72,7 +72,7 @@ class Rehearsal:
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
         self._require_stack()
-        return self._run(lambda operation: refresh_all(operation.journal, operation.providers), on_step)
+        return self._run(lambda operation: refresh_all(operation.journal, operation.providers, alone=True), on_step)
 
     def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
         self._require_stack()

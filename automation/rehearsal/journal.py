@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from typing import Any
 
 from automation.engine import OnStep, Step
 from automation.interrupt import requested
@@ -83,8 +84,8 @@ class Journal:
             raise Stopped
 
     @contextmanager
-    def step(self, step: Step, resource: Resource, *, shown: bool = True) -> Iterator[None]:
-        """One step around the work that it tells of.
+    def step(self, step: Step, resource: Resource, *, shown: bool = True) -> Iterator[dict[str, Any]]:
+        """One step around the work that it tells of; gives a mapping that takes what only the work shows.
 
         Args:
             step: what to tell; status, seconds and error are filled in.
@@ -103,9 +104,9 @@ class Journal:
             if writes:
                 self._pending[step.urn] = step.operation
                 self.save()
-        error = None
+        error, found = None, dict[str, Any]()
         try:
-            yield
+            yield found
         except ProviderError as failure:
             error = redact(str(failure), resource.inputs, resource.outputs)
             self.fail(resource.name, error)
@@ -117,7 +118,7 @@ class Journal:
                     self.save()
                 if shown or error:
                     status = "failed" if error else "planned" if self.preview else "done"
-                    self._tell(replace(step, status=status, seconds=time.monotonic() - began, error=error))
+                    self._tell(replace(step, status=status, seconds=time.monotonic() - began, error=error, **found))
 
     def _tell(self, step: Step) -> None:
         # The stack itself is the engine's own business.

@@ -76,33 +76,14 @@ class Monitor(resource_pb2_grpc.ResourceMonitorServicer):
     def SignalAndWaitForShutdown(self, request: Any, context: Any) -> empty_pb2.Empty:  # noqa: N802
         return empty_pb2.Empty()
 
-    def Invoke(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        self._refuse(context, f"the function {request.tok}")
-
-    def Call(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        self._refuse(context, f"the method {request.tok}")
-
-    def ReadResource(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        self._refuse(context, f"reading {request.name} ({request.type})")
-
-    def RegisterPackage(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        self._refuse(context, f"the parameterized package {request.name}")
-
-    def RegisterStackTransform(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        self._refuse(context, "a transform")
-
-    def RegisterStackInvokeTransform(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        self._refuse(context, "a transform")
-
-    def RegisterResourceHook(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        self._refuse(context, f"the hook {request.name}")
-
-    def RegisterErrorHook(self, request: Any, context: Any) -> NoReturn:  # noqa: N802
-        self._refuse(context, f"the hook {request.name}")
-
-    def _refuse(self, context: Any, what: str) -> NoReturn:
-        self._journal.fail(what, "is not supported in rehearsal: it needs the pulumi command")
+    def _refuse(self, request: Any, context: Any) -> NoReturn:
+        """Everything else that a program may ask of a monitor."""
+        what = getattr(request, "tok", "") or getattr(request, "name", "") or "a transform"
+        self._journal.fail(what, f"{type(request).__name__} is not supported in rehearsal: it needs the pulumi command")
         raise _ended(context)
+
+    Invoke = Call = ReadResource = RegisterPackage = _refuse
+    RegisterStackTransform = RegisterStackInvokeTransform = RegisterResourceHook = RegisterErrorHook = _refuse
 
     @contextmanager
     def _registration(self) -> Iterator[None]:

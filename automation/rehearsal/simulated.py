@@ -10,7 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
-from automation.rehearsal.diff import differences
+from automation.rehearsal.diff import differ
 from automation.rehearsal.provider import InProcess, Live, ProviderError
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, plain
@@ -88,7 +88,7 @@ def _live(key: str, mine: Any, document: Mapping[str, Any]) -> Any:
         digest = hashlib.sha256(str(plain(mine)).encode()).hexdigest()
         return mine if document["digests"][key] == digest else CHANGED
     found = document["outputs"].get(key)
-    return found if any(differences(plain(mine), found)) else mine
+    return found if differ(plain(mine), found) else mine
 
 
 def _said(answer: httpx.Response) -> str:
