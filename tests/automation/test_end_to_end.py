@@ -1,0 +1,176 @@
+"""The command line, the program and every service together, once with the engine rehearsed and once with Pulumi's."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from automation import installer
+from automation.cli import app
+from automation.provision import STEPS
+from automation.workspace import open_engine
+from tests.automation.conftest import ROOT
+
+LINKS = ("components", "sql", "starter", ".venv", "__main__.py", "Pulumi.yaml")
+SECURITY = """
+select (select count(*) from pg_tables where schemaname = 'public'),
+       (select count(*) from pg_policies where schemaname = 'public'),
+       (select count(*) from pg_class where relnamespace = 'public'::regnamespace and relkind = 'r' and relrowsecurity)
+"""
+HAS_PULUMI = shutil.which("pulumi") is not None
+MakeClient = Callable[[str], "Client"]
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client in local mode, over the emulators of this test process."""
+
+    name: str
+    root: Path
+    emulators: Any
+
+    def __call__(self, verb: str, *words: str) -> tuple[int, dict[str, Any]]:
+        """Run a verb; the exit code and what the JSON object says about the client."""
+        result = CliRunner().invoke(app, [verb, self.name, "--local", "--json", *words])
+        return result.exit_code, json.loads(result.stdout)["clients"][0]
+
+    def state(self) -> dict[str, Any]:
+        resources = open_engine(self.name, local=True, root=self.root).resources(secrets=True)
+        return {resource["urn"].split("::", 3)[3]: resource for resource in resources}
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        state = self.state()
+        dsn, password = state["schema"]["outputs"]["dsn"], state["db-password"]["outputs"]["result"]
+        with psycopg.connect(dsn, password=password, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def projects(self) -> list[str]:
+        route = f"/v1/organizations/{self.emulators.exports['SUPABASE_ORG_SLUG']}/projects"
+        projects = self.emulators.supabase("GET", route).json()["projects"]
+        return [project["name"] for project in projects if project["name"] == f"client-{self.name}-local"]
+
+
+def statuses(result: dict[str, Any]) -> dict[str, str]:
+    return {step["name"]: step["status"] for step in result["steps"]}
+
+
+def every(status: str) -> dict[str, str]:
+    return dict.fromkeys(STEPS, status) | {"n8n": "skipped"}
+
+
+@pytest.fixture(
+    params=[
+        "rehearsal",
+        pytest.param(
+            "pulumi",
+            marks=[
+                pytest.mark.engine,
+                pytest.mark.skipif(not HAS_PULUMI, reason="the pulumi command is not on PATH"),
+            ],
+        ),
+    ]
+)
+def make_client(request, emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeClient:
+    """Makes a client in a folder of its own; in rehearsal Pulumi's engine, should there be one, is out of sight."""
+    for name in LINKS:
+        (tmp_path / name).symlink_to(ROOT / name)
+    for name in ("Pulumi.prod.yaml", "Pulumi.local.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".local/emulators").mkdir(parents=True)
+    ready = {"pid": os.getpid(), "exports": emulators.exports, "services": emulators.urls}
+    (tmp_path / ".local/emulators/ready.json").write_text(json.dumps(ready))
+    if request.param == "rehearsal":
+        folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not Path(folder, "pulumi").exists()]
+        monkeypatch.setenv("PATH", os.pathsep.join(folders))
+        monkeypatch.setattr(installer, "SITE", "http://127.0.0.1:9/install.sh")
+    monkeypatch.chdir(tmp_path)
+
+    def make(name: str) -> Client:
+        name = f"{name}-{request.param}"
+        text = (ROOT / "Pulumi.acme.yaml").read_text().replace("acme", name)
+        (tmp_path / f"Pulumi.{name}.yaml").write_text(text)
+        return Client(name, tmp_path, emulators)
+
+    return make
+
+
+def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: MakeClient) -> None:
+    client = make_client("first")
+    committed = (client.root / f"Pulumi.{client.name}.yaml").read_text()
+    code, made = client("up")
+    assert (code, made["error"]) == (0, None)
+    assert statuses(made) == every("created")
+    assert client.projects() == [f"client-{client.name}-local"]
+    assert client.query(SECURITY) == [(21, 25, 21)]
+    state = client.state()
+    assert state["isolation-check"]["outputs"]["stdout"].strip().endswith("attacks, 0 leaks")
+    code, again = client("up")
+    assert (code, statuses(again)) == (0, every("unchanged"))
+    looked = client("drift")
+    assert looked[0] == 0
+    assert (client.root / f"Pulumi.{client.name}.yaml").read_text() == committed
+
+    secrets = [state["db-password"]["outputs"]["result"], state["secret-key"]["outputs"]["value"]]
+    assert all(len(secret) > 20 for secret in secrets)
+    shown = json.dumps([made, again, looked, client("outputs"), client("status")])
+    kept = [path.read_text() for path in client.root.rglob(".local/**/*.json")]
+    assert not [secret for secret in secrets for text in (shown, *kept) if secret in text]
+
+
+def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make_client: MakeClient) -> None:
+    client = make_client("second")
+    assert client("up")[0] == 0
+    ref = client.state()["project"]["id"]
+    path = client.root / f"Pulumi.{client.name}.yaml"
+    path.write_text(path.read_text().replace("Outdoor", "Indoor"))
+    client.query("alter table public.deals disable row level security")
+    code, found = client("drift", "--markdown", "report.md")
+    assert code == 1
+    assert {change["resource"] for change in found["program"]} == {"repository", "site-client-name"}
+    (hand,) = found["hand"]
+    assert (hand["resource"], hand["operation"]) == ("schema", "update")
+    assert any("deals" in name for name in hand["properties"])
+    assert "deals" in (client.root / "report.md").read_text()
+    code, changed = client("up")
+    assert (code, changed["error"]) == (0, None)
+    assert statuses(changed) == every("unchanged") | {"github": "updated", "vercel": "updated"}
+    assert client.state()["project"]["id"] == ref
+
+
+def test_destroy_leaves_nothing_and_a_failed_create_continues(make_client: MakeClient) -> None:
+    client = make_client("third")
+    client.emulators.fault("supabase", method="POST", path=r"/v1/projects/\w+/api-keys", status=500, times=20)
+    code, failed = client("up")
+    assert code == 2
+    assert "secret-key" in next(step["error"] for step in failed["steps"] if step["status"] == "failed")
+    assert "Traceback" not in failed["error"]
+    ref = client.state()["project"]["id"]
+    httpx.delete(f"{client.emulators.urls['supabase']}/_emulator/faults", trust_env=False)
+    code, continued = client("up")
+    assert (code, continued["error"]) == (0, None)
+    assert client.state()["project"]["id"] == ref
+
+    code, gone = client("destroy", "--yes")
+    assert (code, gone["error"]) == (0, None)
+    assert {resource["name"] for resource in continued["resources"]} <= set(gone["deleted"])
+    assert client.state() == {}
+    assert client.projects() == []
+
+
+def test_a_program_that_cannot_be_planned_creates_nothing(make_client: MakeClient) -> None:
+    client = make_client("fourth")
+    (client.root / "sql").unlink()
+    code, refused = client("up")
+    assert code == 2
+    assert "sql" in refused["error"]
+    assert client.state() == {}
+    assert client.projects() == []
