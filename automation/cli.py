@@ -10,11 +10,11 @@ from typing import Annotated, Any
 
 import typer
 
-from automation.clients import ProvisioningJob, choose_clients, read_job, write_client
+from automation.clients import ProvisioningJob, choose_clients, write_client
 from automation.drift import Drift, find_drift
 from automation.engine import Engine, Outcome
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
-from automation.provision import STEPS, is_component, provision, step_of
+from automation.provision import STEPS, is_component, step_of
 from automation.report import markdown
 from automation.session import Session, session
 from components.errors import OperatorError
@@ -68,15 +68,10 @@ def up(
 ) -> None:
     """Create or update clients."""
     with session("up", local=local, as_json=as_json) as run:
-
-        def act(client: str, engine: Engine) -> ClientResult:
-            job = read_job(client, run.root, local=local)
-            screen = run.screen.on_step(client)
-            result = provision(job, workspace=run.workspace(writes=True), refresh=refresh, on_step=screen)
-            return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)
-
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
-        results = run.run(chosen, act, parallel=parallel, writes=True)
+        results = run.run(
+            chosen, lambda client, _: run.bring_up(client, refresh=refresh), parallel=parallel, writes=True
+        )
         run.screen.steps_table(results)
         run.end(results)
 

@@ -13,11 +13,9 @@ from urllib.parse import unquote, urlsplit
 import httpx
 import psycopg
 
-from automation.clients import read_job
 from automation.engine import Engine
-from automation.fleet import DONE, FAILED, ClientResult
+from automation.fleet import ClientResult
 from automation.local import start_emulators
-from automation.provision import provision
 from automation.session import Session
 from components.errors import OperatorError
 
@@ -36,11 +34,10 @@ def demo(run: Session) -> None:
     state: dict[str, Mapping[str, Any]] = {}
 
     def act(client: str, engine: Engine) -> ClientResult:
-        job = read_job(client, run.root, local=True)
-        result = provision(job, workspace=run.workspace(writes=True), on_step=run.screen.on_step(client))
+        result = run.bring_up(client)
         if not result.error:
             state.update({r["urn"].split("::", 3)[3]: r["outputs"] for r in engine.resources(secrets=True)})
-        return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)
+        return result
 
     (result,) = run.run([CLIENT], act, parallel=1, writes=True)
     run.screen.steps_table([result])

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -81,6 +81,7 @@ def provision(
     workspace: Workspace | None = None,
     refresh: bool = False,
     on_step: OnStep | None = None,
+    say: Callable[[str], None] | None = None,
 ) -> ProvisioningResult:
     """Create or update one client; writes the client's file when there is none.
 
@@ -93,6 +94,7 @@ def provision(
         workspace: one that is open already; `local` and `root` then do not count.
         refresh: look at the remote systems first, so that changes made by hand are undone.
         on_step: called as resources start and end.
+        say: called for a new client with a line about where its project will be.
 
     Raises:
         OperatorError: a fact or a setting is refused, or the operation could not start; nothing was created.
@@ -112,6 +114,9 @@ def provision(
     outcome = Outcome()
     if not any(resource["urn"].endswith("::project") for resource in engine.resources()):
         outcome = engine.preview()
+        placed = "" if outcome.error else workspace.preflight(job.client_id)
+        if say and placed:
+            say(placed)
     if not outcome.error:
         outcome = engine.up(refresh=refresh, on_step=see)
     return ProvisioningResult(

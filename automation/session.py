@@ -11,7 +11,8 @@ import typer
 from automation.clients import read_job
 from automation.console import Screen
 from automation.engine import Engine
-from automation.fleet import FAILED, ClientResult, exit_code, run_fleet
+from automation.fleet import DONE, FAILED, ClientResult, exit_code, run_fleet
+from automation.provision import provision
 from automation.report import redact
 from automation.workspace import Workspace, open_workspace
 from components.errors import OperatorError
@@ -59,6 +60,17 @@ class Session:
         with self.screen.working("starting"):
             done = {result.client: result for result in run_fleet(sound, act, parallel=parallel)}
         return tuple(refused.get(client) or self._clean(done[client]) for client in clients)
+
+    def bring_up(self, client: str, *, refresh: bool = False) -> ClientResult:
+        """Provision a client that has a file, inside an action of `run`."""
+        result = provision(
+            read_job(client, self.root, local=self.local),
+            workspace=self.workspace(writes=True),
+            refresh=refresh,
+            on_step=self.screen.on_step(client),
+            say=lambda text: self.screen.say(f"{client}  {text}"),
+        )
+        return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)
 
     def _check(self, client: str) -> ClientResult | None:
         try:

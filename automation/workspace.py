@@ -1,6 +1,8 @@
 """Opens a client's stack: which engine carries it, and the process environment that its program and providers get."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +57,28 @@ class Workspace:
         from automation.pulumi_engine import PulumiEngine
 
         return PulumiEngine(self.root, client, self.environment, self.pulumi, local=self.local)
+
+    def preflight(self, client: str) -> str:
+        """Ask Supabase what it would refuse a new client for; in a process of its own, read-only.
+
+        Returns:
+            one line that says where the project will be, and on which plan.
+
+        Raises:
+            OperatorError: the first thing that is refused.
+        """
+        done = subprocess.run(
+            [sys.executable, "-m", "components.supabase.preflight", client],
+            cwd=self.root,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        said = (done.stderr if done.returncode else done.stdout).strip().splitlines() or ["the preflight broke off"]
+        if done.returncode:
+            raise OperatorError(said[-1])
+        return said[-1]
 
 
 def open_workspace(root: Path, *, local: bool, writes: bool = False) -> Workspace:

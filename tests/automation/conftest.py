@@ -88,9 +88,15 @@ class FakeWorkspace:
     environment: Mapping[str, str] = field(default_factory=dict)
     engine_name: str = "rehearsal"
     pulumi: None = None
+    refusal: str = ""
 
     def engine(self, client: str) -> FakeEngine:
         return self.engines[client]
+
+    def preflight(self, client: str) -> str:
+        if self.refusal:
+            raise OperatorError(self.refusal)
+        return "Supabase: organization agency (plan pro)"
 
 
 @dataclass(frozen=True)

@@ -166,8 +166,17 @@ def test_destroy_leaves_nothing_and_a_failed_create_continues(make_client: MakeC
     assert client.projects() == []
 
 
-def test_a_program_that_cannot_be_planned_creates_nothing(make_client: MakeClient) -> None:
+def test_what_cannot_be_is_refused_before_anything_exists(make_client: MakeClient) -> None:
+    """A region nobody offers, and a program that cannot be planned."""
     client = make_client("fourth")
+    path = client.root / "Pulumi.local.yaml"
+    text = path.read_text()
+    path.write_text(text.replace("region: eu-west-2", "region: af-south-1"))
+    code, refused = client("up")
+    assert code == 2
+    assert "'af-south-1' is not offered" in refused["error"]
+    assert "eu-west-2" in refused["error"]
+    path.write_text(text)
     (client.root / "sql").unlink()
     code, refused = client("up")
     assert code == 2

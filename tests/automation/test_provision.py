@@ -80,3 +80,12 @@ def test_what_a_preview_refuses_for_a_new_client_is_refused_before_anything_runs
     assert engine.calls == ["preview"]
     assert (result.status, result.error) == ("failed", "sql/migrations: no such folder")
     assert {each.status for each in result.steps} == {"skipped"}
+
+
+def test_what_supabase_refuses_a_new_client_is_refused_before_anything_runs(folder: Path) -> None:
+    engine = FakeEngine()
+    with pytest.raises(OperatorError, match="region: 'af-south-1' is not offered"):
+        provision(JOB, workspace=FakeWorkspace({"blau": engine}, folder, refusal="region: 'af-south-1' is not offered"))
+    assert engine.calls == ["preview"]
+    provision(JOB, workspace=FakeWorkspace({"blau": engine}, folder), say=engine.calls.append)
+    assert engine.calls[1:] == ["preview", "Supabase: organization agency (plan pro)", "up"]
