@@ -56,7 +56,7 @@ def written(path: Path) -> str:
 def parsed(text: str) -> Path:
     """The path that a program wrote in `ignore_changes` or `replace_on_changes`; `*` stands for any part."""
     return tuple(
-        quoted if quoted else int(index) if index.isdigit() else index or name
+        re.sub(r"\\(.)", r"\1", quoted) if quoted else int(index) if index.isdigit() else index or name
         for quoted, index, name in PART.findall(text)
     )
 

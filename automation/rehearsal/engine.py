@@ -23,7 +23,7 @@ from automation.rehearsal.monitor import PARALLEL, Log, Monitor, serving
 from automation.rehearsal.project import Project, read_project
 from automation.rehearsal.providers import Providers, require_loopback
 from automation.rehearsal.state import Snapshot, StateFile
-from automation.rehearsal.values import Secret, masked, plain
+from automation.rehearsal.values import has_secret, masked, plain
 from components.errors import OperatorError
 
 LANGUAGE = Path(__file__).with_name("language.py")
@@ -157,11 +157,10 @@ class Rehearsal:
 
 def _outcome(operation: _Operation, before: Snapshot, seconds: float) -> Outcome:
     journal, log = operation.journal, operation.log
+    interrupted = ["interrupted: what was running has ended and is saved; run it again"] if requested() else []
     # What the program says after the operation ended early is only that it did.
-    said = journal.errors or log.errors
+    said = [*journal.errors, *interrupted] or log.errors
     reasons = [step.error for step in journal.steps if step.error] or said
-    if requested():
-        reasons = [*reasons, "interrupted: what was running has ended and is saved; run it again"]
     cut_off = [
         f"{urn.split('::', 3)[3]}: the last {operation} was cut off; it is looked for and done again"
         for urn, operation in before.pending.items()
@@ -178,4 +177,4 @@ def _outcome(operation: _Operation, before: Snapshot, seconds: float) -> Outcome
 
 
 def _secret_names(outputs: Mapping[str, Any]) -> frozenset[str]:
-    return frozenset(name for name, value in outputs.items() if isinstance(value, Secret))
+    return frozenset(name for name, value in outputs.items() if has_secret(value))

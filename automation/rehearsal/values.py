@@ -1,5 +1,6 @@
 """Property values: plain JSON plus `Secret` and `UNKNOWN`, and their form in the protocol's `Struct` messages."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -131,6 +132,5 @@ def mark_secrets(outputs: Mapping[str, Any], *sources: Mapping[str, Any], names:
 def redact(text: str, *values: Any) -> str:
     """Text without the secrets of these values, whatever a failing command or service wrote."""
     found = {str(leaf) for value in values for leaf, secret in leaves(value) if secret and len(str(leaf)) > 3}
-    for found_text in sorted(found, key=len, reverse=True):
-        text = text.replace(found_text, "[secret]")
-    return text
+    longest_first = "|".join(map(re.escape, sorted(found, key=len, reverse=True)))
+    return re.sub(longest_first, "[secret]", text) if found else text

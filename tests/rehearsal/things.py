@@ -2,6 +2,8 @@
 
 import json
 import os
+import socket
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -87,8 +89,11 @@ def _begin(operation: str, props: Any) -> None:
         (FOLDER / f"{name}.met").touch()
         _wait(lambda: len(list(FOLDER.glob("*.met"))) >= props["meet"])
     if operation == "create" and "hold" in props:
-        (FOLDER / f"{name}.held").touch()
+        (FOLDER / "held").write_text(str(os.getpid()))
         _wait((FOLDER / "release").exists)
+        host, _, port = sys.argv[1].rpartition(":")
+        with socket.socket() as engine:
+            (FOLDER / "engine").write_text("gone" if engine.connect_ex((host, int(port))) else "there")
 
 
 def _wait(condition: Any) -> None:

@@ -1,0 +1,84 @@
+"""GitHub and Vercel resources in rehearsal: documents that persist, drift, and always say that they are simulated."""
+
+import httpx
+import pytest
+
+from tests.conftest import Local
+from tests.rehearsal.conftest import Bench
+
+PROGRAM = """
+import pulumi_github as github
+import pulumiverse_vercel as vercel
+repository = github.Repository("repository", name="{name}", description="{description}", visibility="private")
+github.ActionsSecret("secret", repository=repository.name, secret_name="KEY", value=pulumi.Output.secret("hush-hush"))
+github.ActionsVariable("variable", repository=repository.name, variable_name="{variable}", value="v")
+site = vercel.Project("site", name="{name}", git_repository={{"type": "github", "repo": repository.full_name}})
+vercel.ProjectEnvironmentVariable("key", project_id=site.id, key="KEY", value=pulumi.Output.secret("hush-hush"),
+                                  targets=["production"], sensitive=True)
+pulumi.export("url", repository.html_url)
+"""
+EVERYTHING = ["key", "repository", "secret", "site", "variable"]
+
+
+@pytest.fixture
+def documents(bench: Bench, emulators: Local) -> Bench:
+    bench.environment |= emulators.exports
+    bench.engine = bench.open()
+    return bench
+
+
+def text(name: str, description: str = "one", variable: str = "A") -> str:
+    return PROGRAM.format(name=name, description=description, variable=variable)
+
+
+def test_simulated_resources_live_like_real_ones_and_each_step_says_so(documents: Bench) -> None:
+    assert documents.preview(text("lives")) == [f"create {name}" for name in EVERYTHING]
+    assert documents.up() == [f"create {name}" for name in EVERYTHING]
+    assert str(documents.engine.outputs().outputs["url"]).endswith("/lives")
+    assert documents.up() == [f"same {name}" for name in EVERYTHING]
+    assert all(step.simulated for step in documents.outcome.steps)
+    documents.preview(text("lives", "two"))
+    assert [f"{step.operation} {step.name}" for step in documents.outcome.changes] == ["update repository"]
+    documents.up(text("lives", "two", "B"))
+    assert [f"{step.operation} {step.name}" for step in documents.outcome.changes] == [
+        "update repository",
+        "replace variable",
+    ]
+    assert documents.run("destroy") == [f"delete {name}" for name in EVERYTHING]
+    assert all(step.simulated for step in documents.outcome.steps)
+
+
+def test_simulated_resources_drift_by_hand_and_are_mended(documents: Bench, emulators: Local) -> None:
+    documents.up(text("drifts"))
+    ids = {str(item["urn"]).rsplit("::", 1)[1]: item["id"] for item in documents.engine.resources()}
+
+    def by_hand(service: str, method: str, name: str, **changes: object) -> None:
+        url = f"{emulators.urls[service].rstrip('/')}/_rehearsal/documents/{ids[name]}"
+        found = httpx.get(url, trust_env=False).json()["outputs"]
+        body = {"inputs": {**found, **changes}} if changes else None
+        httpx.request(method, url, json=body, trust_env=False).raise_for_status()
+
+    by_hand("github", "PUT", "repository", description="by hand")
+    by_hand("github", "PUT", "secret", value="another")
+    by_hand("vercel", "DELETE", "key")
+    assert documents.preview() == [f"same {name}" for name in EVERYTHING]
+    documents.preview(refresh=True)
+    found = {step.name: (step.operation, step.changed) for step in documents.outcome.changes}
+    assert found == {
+        "key": ("create", ()),
+        "repository": ("update", ("description",)),
+        "secret": ("update", ("value",)),
+    }
+    documents.up(refresh=True)
+    assert {step.name for step in documents.outcome.changes} == {"key", "repository", "secret"}
+    documents.preview(refresh=True)
+    assert documents.outcome.changes == ()
+
+
+def test_a_refusal_of_the_emulator_is_the_resource_s_error(documents: Bench) -> None:
+    documents.program(
+        "import pulumi_github as github\ngithub.ActionsVariable("
+        "'variable', repository='nowhere', variable_name='A', value='v')"
+    )
+    assert documents.run("up", fails=True) == ["create variable"]
+    assert "404: repository nowhere was not found" in str(documents.outcome.error)
