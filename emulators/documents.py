@@ -16,27 +16,24 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Route
+from starlette.routing import BaseRoute
 
 from emulators.context import Context
+from emulators.rest import Call, RefusedError, Service
 from emulators.store import Document
 
 KIND = "rehearsal"
 OWNER = "local-agency"
 REPOSITORY = "github:index/repository:Repository"
 PROJECT = "vercel:index/project:Project"
+PLACES = ("repository", "projectId")
 Inputs = Mapping[str, Any]
 
 
-def routes() -> list[Route]:
+def routes() -> list[BaseRoute]:
     """The routes to mount beside a service's own."""
-    return [
-        Route("/_rehearsal/documents/{id:path}", _document, methods=["GET", "PUT", "DELETE"]),
-        Route("/_rehearsal/{type:path}", _create, methods=["POST"]),
-    ]
+    table = [("GET PUT DELETE", "/documents/{id:path}", _document), ("POST", "/{type:path}", _create)]
+    return [Service(lambda request: None, lambda refused: {"message": refused.message}).mount("/_rehearsal", table)]
 
 
 def _repository(inputs: Inputs) -> Document:
@@ -85,45 +82,34 @@ TYPES: Mapping[str, tuple[tuple[str, ...], Callable[[Inputs], Document]]] = {
 }
 
 
-async def _create(request: Request) -> Response:
-    context: Context = request.app.state.context
-    kind, wanted = request.path_params["type"], await request.json()
-    try:
-        document = _declared(context, kind, wanted["inputs"], wanted["urn"])
-    except HTTPException as error:
-        return JSONResponse({"message": error.detail}, error.status_code)
-    return JSONResponse(document, 201)
-
-
-async def _document(request: Request) -> Response:
-    context: Context = request.app.state.context
-    found = context.store.get(KIND, request.path_params["id"])
-    if found is None:
-        return JSONResponse({"message": "Not Found"}, 404)
-    if request.method == "DELETE":
-        _delete(context, found)
-        return Response(status_code=204)
-    if request.method == "PUT":
-        inputs = (await request.json())["inputs"]
-        found = _filled(found["type"], found["id"], found["urn"], inputs, found["digests"])
-        context.store.put(KIND, found["id"], found)
-    return JSONResponse(found)
-
-
-def _declared(context: Context, kind: str, inputs: Inputs, urn: str) -> Document:
+def _create(call: Call) -> Any:
+    kind, inputs = call.path["type"], call.body["inputs"]
     if kind not in TYPES:
-        raise HTTPException(422, f"{kind} has no rehearsal document")
-    if missing := [name for name in _parent(inputs) if _owner(context, inputs) is None]:
-        raise HTTPException(404, f"{missing[0]} {inputs[missing[0]]} was not found")
+        raise RefusedError(422, f"{kind} has no rehearsal document")
+    if missing := [name for name in PLACES if name in inputs and not _place(call.context, inputs)]:
+        raise RefusedError(404, f"{missing[0]} {inputs[missing[0]]} was not found")
     identity, _ = TYPES[kind]
     parts = [str(inputs.get(name) or "") for name in identity]
     # What people see in state looks like the service's own ids; the others only have to be unique.
     name = parts[0] if kind == REPOSITORY else f"{'prj_' if kind == PROJECT else ''}{_hash(kind, *parts)[:24]}"
-    if context.store.get(KIND, name) and not inputs.get("overwriteOnCreate"):
-        raise HTTPException(409, f"{' '.join(part for part in parts if part)} already exists")
-    document = _filled(kind, name, urn, inputs, {})
-    context.store.put(KIND, name, document)
-    return document
+    if call.context.store.get(KIND, name) and not inputs.get("overwriteOnCreate"):
+        raise RefusedError(409, f"{' '.join(part for part in parts if part)} already exists")
+    document = _filled(kind, name, call.body["urn"], inputs, {})
+    call.context.store.put(KIND, name, document)
+    return 201, document
+
+
+def _document(call: Call) -> Any:
+    found = call.context.store.get(KIND, call.path["id"])
+    if found is None:
+        raise RefusedError(404, "Not Found")
+    if call.method == "DELETE":
+        _delete(call.context, found)
+        return 204, None
+    if call.method == "PUT":
+        found = _filled(found["type"], found["id"], found["urn"], call.body["inputs"], found["digests"])
+        call.context.store.put(KIND, found["id"], found)
+    return found
 
 
 def _filled(kind: str, name: str, urn: str, inputs: Inputs, digests: Inputs) -> Document:
@@ -142,22 +128,16 @@ def _delete(context: Context, found: Document) -> None:
         return
     context.store.delete(KIND, found["id"])
     for other in context.store.all(KIND).values():
-        if _parent(other["outputs"]) and _owner(context, other["outputs"]) is None:
+        if not _place(context, other["outputs"]):
             context.store.delete(KIND, other["id"])
 
 
-def _parent(inputs: Inputs) -> list[str]:
-    return [name for name in ("repository", "projectId") if name in inputs]
-
-
-def _owner(context: Context, inputs: Inputs) -> Document | None:
-    """The repository or project that a document lies in."""
-    for other in context.store.all(KIND).values():
-        if "repository" in inputs and other["type"] == REPOSITORY and other["outputs"]["name"] == inputs["repository"]:
-            return other
-        if other["id"] == inputs.get("projectId"):
-            return other
-    return None
+def _place(context: Context, inputs: Inputs) -> bool:
+    """Whether the repository or project that something lies in exists; true for what lies in none."""
+    every = context.store.all(KIND).values()
+    repositories = {other["outputs"]["name"] for other in every if other["type"] == REPOSITORY}
+    places = {"repository": repositories, "projectId": {other["id"] for other in every}}
+    return all(inputs[name] in places[name] for name in PLACES if name in inputs)
 
 
 def _hash(*parts: str) -> str:

@@ -3,24 +3,20 @@
 One token and one organization are known. Any other token gets 401, any other owner 404.
 """
 
-import asyncio
+from typing import Any
 
 from starlette.applications import Starlette
-from starlette.middleware import Middleware
-from starlette.middleware.base import BaseHTTPMiddleware, RequestResponseEndpoint
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-from starlette.routing import Mount, Route
 
 from emulators import documents
 from emulators.context import Context
-from emulators.github import actions, git, repositories, rulesets
-from emulators.github.state import RefusedError, number, reply
+from emulators.github import actions, git, repositories
+from emulators.github.repositories import USER
+from emulators.github.state import entry, inside, listing, number
+from emulators.rest import Call, RefusedError, Service
 
 TOKEN = "local-github-token"  # noqa: S105 (opens nothing but this emulator)
-USER = "local-user"
-ORGANIZATION = "local-agency"
-DOCUMENTATION = "https://docs.github.com/rest"
+ORGANIZATION = documents.OWNER
 
 
 def exports(url: str) -> dict[str, str]:
@@ -30,87 +26,59 @@ def exports(url: str) -> dict[str, str]:
 
 def app(context: Context) -> Starlette:
     """The GitHub emulator over a store."""
-    starlette = Starlette(
-        routes=[*documents.routes(), Mount("/api/v3", routes=_routes()), *_routes()],
-        middleware=[Middleware(BaseHTTPMiddleware, dispatch=_authenticate)],
-        exception_handlers={RefusedError: _refuse, 404: _not_found, 405: _not_found},
-    )
-    starlette.state.context = context
-    # One request at a time: each reads a document, changes it and writes it back as a whole.
-    starlette.state.turn = asyncio.Lock()
-    starlette.state.user = USER
-    return starlette
+    service = Service(_check, _error)
+    return service.app(context, *documents.routes(), service.mount("/api/v3", TABLE), service.mount("/", TABLE))
 
 
-async def _authenticate(request: Request, call_next: RequestResponseEndpoint) -> Response:
+def _check(request: Request) -> None:
     given = request.headers.get("authorization", "").split(" ")[-1]
-    if given == TOKEN or request.url.path.startswith("/_rehearsal/"):
-        async with request.app.state.turn:
-            return await call_next(request)
-    return _error(401, "Bad credentials" if given else "Requires authentication")
+    if given != TOKEN:
+        raise RefusedError(401, "Bad credentials" if given else "Requires authentication")
 
 
-async def _refuse(request: Request, error: Exception) -> Response:
-    assert isinstance(error, RefusedError)
-    return _error(error.status, error.message, *error.errors)
+def _error(refused: RefusedError) -> Any:
+    documentation = {"documentation_url": "https://docs.github.com/rest", "status": str(refused.status)}
+    return {"message": refused.message, **refused.extra, **documentation}
 
 
-async def _not_found(request: Request, error: Exception) -> Response:
-    return _error(404, "Not Found")
+def _user(call: Call) -> Any:
+    return {"login": USER, "id": number(USER), "type": "User"}
 
 
-def _error(status: int, message: str, *errors: dict[str, object]) -> Response:
-    body: dict[str, object] = {"message": message, "documentation_url": DOCUMENTATION, "status": str(status)}
-    return JSONResponse(body | {"errors": list(errors)} if errors else body, status)
-
-
-async def _user(request: Request) -> Response:
-    return reply(request, {"login": USER, "id": number(USER), "type": "User"})
-
-
-async def _organization(request: Request) -> Response:
-    login = request.path_params["org"]
+def _organization(call: Call) -> Any:
+    login = call.path["org"]
     if login != ORGANIZATION:
         raise RefusedError(404, "Not Found")
-    plan = {"name": "team", "private_repos": 999999}
-    return reply(request, {"login": login, "id": number(login), "type": "Organization", "plan": plan})
+    return {"login": login, "id": number(login), "type": "Organization", "plan": {"name": "team"}}
 
 
-async def _no_content(request: Request) -> Response:
-    raise RefusedError(404, "Not Found")
-
-
-def _routes() -> list[Route]:
-    repository = "/repos/{owner}/{repo}"
-    table = [
-        ("GET", "/user", _user),
-        ("POST", "/user/repos", repositories.create),
-        ("GET", "/orgs/{org}", _organization),
-        ("GET", "/users/{org}", _organization),
-        ("GET", "/orgs/{org}/repos", repositories.listing),
-        ("POST", "/orgs/{org}/repos", repositories.create),
-        ("GET", repository, repositories.read),
-        ("PATCH", repository, repositories.update),
-        ("DELETE", repository, repositories.delete),
-        ("POST", f"{repository}/generate", repositories.generate),
-        ("PUT", f"{repository}/topics", repositories.replace_topics),
-        ("GET", f"{repository}/vulnerability-alerts", _no_content),
-        ("GET", f"{repository}/commits", git.list_commits),
-        ("GET", f"{repository}/commits/{{ref:path}}", git.read_commit),
-        ("POST", f"{repository}/branches/{{branch:path}}/rename", git.rename_branch),
-        ("GET", f"{repository}/branches/{{branch:path}}", git.read_branch),
-        ("GET", f"{repository}/contents/{{path:path}}", git.read_file),
-        ("PUT DELETE", f"{repository}/contents/{{path:path}}", git.write_file),
-        ("GET", f"{repository}/rulesets", rulesets.listing),
-        ("POST", f"{repository}/rulesets", rulesets.create),
-        ("GET PUT DELETE", f"{repository}/rulesets/{{id}}", rulesets.ruleset),
-        ("GET", f"{repository}/actions/variables", actions.list_variables),
-        ("POST", f"{repository}/actions/variables", actions.create_variable),
-        ("GET PATCH DELETE", f"{repository}/actions/variables/{{name}}", actions.variable),
-        ("GET", f"{repository}/actions/secrets", actions.list_secrets),
-        ("GET", f"{repository}/actions/secrets/public-key", actions.public_key),
-        ("PUT", f"{repository}/actions/secrets/{{name}}", actions.put_secret),
-        ("GET DELETE", f"{repository}/actions/secrets/{{name}}", actions.secret),
-        ("GET PUT DELETE", f"{repository}/environments/{{name}}", actions.environment),
-    ]
-    return [Route(path, endpoint, methods=methods.split()) for methods, path, endpoint in table]
+REPOSITORY = "/repos/{owner}/{repo}"
+TABLE = [
+    ("GET", "/user", _user),
+    ("POST", "/user/repos", repositories.create),
+    ("GET", "/orgs/{org}", _organization),
+    ("GET", "/orgs/{org}/repos", repositories.listing),
+    ("POST", "/orgs/{org}/repos", repositories.create),
+    ("GET PATCH DELETE", REPOSITORY, repositories.repository),
+    ("POST", f"{REPOSITORY}/generate", repositories.generate),
+    ("GET", f"{REPOSITORY}/commits", inside(git.list_commits)),
+    ("GET", f"{REPOSITORY}/commits/{{ref:path}}", inside(git.read_commit)),
+    ("POST", f"{REPOSITORY}/branches/{{branch:path}}/rename", inside(git.rename_branch)),
+    ("GET", f"{REPOSITORY}/branches/{{branch:path}}", inside(git.read_branch)),
+    ("GET", f"{REPOSITORY}/contents/{{path:path}}", inside(git.read_file)),
+    ("PUT DELETE", f"{REPOSITORY}/contents/{{path:path}}", inside(git.write_file)),
+    ("GET", f"{REPOSITORY}/rulesets", listing("rulesets")),
+    ("POST", f"{REPOSITORY}/rulesets", inside(actions.put_ruleset)),
+    ("PUT", f"{REPOSITORY}/rulesets/{{name}}", inside(actions.put_ruleset)),
+    ("GET DELETE", f"{REPOSITORY}/rulesets/{{name}}", entry("rulesets")),
+    ("GET", f"{REPOSITORY}/actions/variables", listing("variables")),
+    ("POST", f"{REPOSITORY}/actions/variables", inside(actions.create_variable)),
+    ("PATCH", f"{REPOSITORY}/actions/variables/{{name}}", inside(actions.update_variable)),
+    ("GET DELETE", f"{REPOSITORY}/actions/variables/{{name}}", entry("variables")),
+    ("GET", f"{REPOSITORY}/actions/secrets", listing("secrets")),
+    ("GET", f"{REPOSITORY}/actions/secrets/public-key", inside(actions.public_key)),
+    ("PUT", f"{REPOSITORY}/actions/secrets/{{name}}", inside(actions.put_secret)),
+    ("GET DELETE", f"{REPOSITORY}/actions/secrets/{{name}}", entry("secrets")),
+    ("PUT", f"{REPOSITORY}/environments/{{name}}", inside(actions.put_environment)),
+    ("GET DELETE", f"{REPOSITORY}/environments/{{name}}", entry("environments")),
+]

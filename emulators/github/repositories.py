@@ -1,19 +1,18 @@
 """Repositories: create, from a template too, read, change, rename, archive, delete."""
 
 import re
-
-from starlette.requests import Request
-from starlette.responses import Response
+from typing import Any
 
 from emulators.context import Context
 from emulators.github import git
-from emulators.github.state import KIND, RefusedError, body, context_of, find, load, number, reply, save, timestamp
+from emulators.github.state import KIND, find, key, load, number, save, timestamp
+from emulators.rest import Call, RefusedError
 from emulators.store import Document
 
+USER = "local-user"
 ON = "has_issues has_projects has_wiki has_downloads allow_merge_commit allow_rebase_merge allow_squash_merge"
 OFF = """private has_discussions has_pages is_template archived allow_forking allow_auto_merge allow_update_branch
     delete_branch_on_merge web_commit_signoff_required"""
-PARTS = ("branches", "commits", "blobs", "rulesets", "variables", "secrets", "environments")
 DEFAULTS: Document = {
     **dict.fromkeys(ON.split(), True),
     **dict.fromkeys(OFF.split(), False),
@@ -26,145 +25,103 @@ DEFAULTS: Document = {
     "squash_merge_commit_title": "COMMIT_OR_PR_TITLE",
     "squash_merge_commit_message": "COMMIT_MESSAGES",
 }
+PARTS = ("branches", "commits", "blobs", "rulesets", "variables", "secrets", "environments")
 
 
-async def create(request: Request) -> Response:
-    wanted = await body(request)
-    context = context_of(request)
-    owner = request.path_params.get("org") or request.app.state.user
-    repository = _new(context, owner, wanted)
-    if wanted.get("auto_init"):
-        text = f"# {wanted['name']}\n{wanted.get('description') or ''}".encode()
-        git.commit(context, repository, "main", "Initial commit", {"README.md": text})
-    save(context, repository)
-    return reply(request, view(repository), 201)
+def create(call: Call) -> Any:
+    repository = _new(call.context, call.path.get("org", USER), call.body)
+    if call.body.get("auto_init"):
+        text = f"# {call.body['name']}\n{call.body.get('description') or ''}"
+        git.commit(call.context, repository, "main", "Initial commit", {"README.md": text.encode()})
+    save(call.context, repository)
+    return 201, view(repository)
 
 
-async def generate(request: Request) -> Response:
+def generate(call: Call) -> Any:
     """Create from a template: its files in one first commit, without its history."""
-    template, wanted, context = load(request), await body(request), context_of(request)
+    template = load(call)
     if not template["settings"]["is_template"]:
         raise RefusedError(404, "Not Found")
-    repository = _new(context, wanted.get("owner") or request.app.state.user, wanted)
-    repository["template_repository"] = {
-        "name": template["settings"]["name"],
-        "full_name": f"{template['owner']}/{template['settings']['name']}",
-        "owner": {"login": template["owner"]},
-    }
-    branch = template["default_branch"]
-    git.commit(context, repository, branch, "Initial commit", git.files(template, branch))
-    repository["default_branch"] = branch
-    save(context, repository)
-    return reply(request, view(repository), 201)
+    repository = _new(call.context, call.body.get("owner") or USER, call.body)
+    repository["template"] = {"name": template["settings"]["name"], "owner": {"login": template["owner"]}}
+    branch = repository["default_branch"] = template["default_branch"]
+    git.commit(call.context, repository, branch, "Initial commit", git.files(template, branch))
+    save(call.context, repository)
+    return 201, view(repository)
 
 
-async def read(request: Request) -> Response:
-    return reply(request, view(load(request)))
+def listing(call: Call) -> Any:
+    return [view(one) for one in call.context.store.all(KIND).values() if one["owner"] == call.path["org"]]
 
 
-async def listing(request: Request) -> Response:
-    every = context_of(request).store.all(KIND).values()
-    return reply(request, [view(one) for one in every if one["owner"] == request.path_params["org"]])
+def repository(call: Call) -> Any:
+    """Read, change or delete one."""
+    found = load(call)
+    settings = found["settings"]
+    if call.method == "DELETE":
+        call.context.store.delete(KIND, key(found))
+        return 204, None
+    if call.method == "PATCH":
+        if settings["archived"] and call.body.get("archived") is not False:
+            raise RefusedError(403, "Repository was archived so is read-only.")
+        found["default_branch"] = call.body.get("default_branch") or found["default_branch"]
+        name = call.body.get("name") or settings["name"]
+        if name.lower() != settings["name"].lower():
+            _check_name(call.context, found["owner"], name)
+            call.context.store.delete(KIND, key(found))
+        _apply(settings, call.body)
+        save(call.context, found)
+    return view(found)
 
 
-async def update(request: Request) -> Response:
-    repository, wanted, context = load(request), await body(request), context_of(request)
-    settings = repository["settings"]
-    if settings["archived"] and wanted.get("archived") is not False:
-        raise RefusedError(403, "Repository was archived so is read-only.")
-    if branch := wanted.get("default_branch"):
-        if branch not in repository["branches"]:
-            raise RefusedError(
-                422, "Validation Failed", _error("default_branch", f"The branch {branch} was not found.")
-            )
-        repository["default_branch"] = branch
-    name = wanted.get("name") or settings["name"]
-    if name.lower() != settings["name"].lower():
-        _check_name(context, repository["owner"], name)
-        context.store.delete(KIND, f"{repository['owner']}/{settings['name']}".lower())
-    _apply(settings, wanted)
-    save(context, repository)
-    return reply(request, view(repository))
-
-
-async def replace_topics(request: Request) -> Response:
-    repository, wanted = load(request, write=True), await body(request)
-    repository["settings"]["topics"] = sorted(wanted.get("names", []))
-    save(context_of(request), repository)
-    return reply(request, {"names": repository["settings"]["topics"]})
-
-
-async def delete(request: Request) -> Response:
-    repository = load(request)
-    context_of(request).store.delete(KIND, f"{repository['owner']}/{repository['settings']['name']}".lower())
-    return Response(status_code=204)
-
-
-def view(repository: Document) -> Document:
+def view(found: Document) -> Document:
     """The repository as the API shows it to an administrator."""
-    settings, owner = repository["settings"], repository["owner"]
-    full_name = f"{owner}/{settings['name']}"
+    full_name = f"{found['owner']}/{found['settings']['name']}"
     url = f"https://github.com/{full_name}"
-    shown = {
-        **settings,
-        "id": repository["id"],
-        "node_id": f"R_{repository['id']}",
+    return {
+        **found["settings"],
+        "id": found["id"],
+        "node_id": f"R_{found['id']}",
         "full_name": full_name,
-        "owner": {"login": owner, "id": number(owner), "type": "Organization"},
+        "owner": {"login": found["owner"], "id": number(found["owner"]), "type": "Organization"},
         "html_url": url,
         "clone_url": f"{url}.git",
         "git_url": f"git://github.com/{full_name}.git",
         "ssh_url": f"git@github.com:{full_name}.git",
         "svn_url": url,
         "url": f"https://api.github.com/repos/{full_name}",
-        "default_branch": repository["default_branch"],
+        "default_branch": found["default_branch"],
         "language": None,
         "fork": False,
-        "disabled": False,
-        "size": 0,
         "permissions": {"admin": True, "push": True, "pull": True},
         "security_and_analysis": {"secret_scanning": {"status": "disabled"}},
-        "created_at": repository["created_at"],
-        "updated_at": repository["updated_at"],
-        "pushed_at": repository["updated_at"],
+        "created_at": found["created_at"],
+        "updated_at": found["updated_at"],
+        **({"template_repository": found["template"]} if "template" in found else {}),
     }
-    if "template_repository" in repository:
-        shown["template_repository"] = repository["template_repository"]
-    return shown
 
 
 def _new(context: Context, owner: str, wanted: Document) -> Document:
     name = str(wanted.get("name", ""))
     _check_name(context, owner, name)
     now = timestamp(context)
-    repository: Document = {
-        "id": number(owner, name, now),
-        "owner": owner,
-        "default_branch": "main",
-        "created_at": now,
-        "settings": {**DEFAULTS, "name": name},
-    }
-    repository |= {
-        part: {} for part in ("branches", "commits", "blobs", "rulesets", "variables", "secrets", "environments")
-    }
-    _apply(repository["settings"], wanted)
-    return repository
+    made: Document = {"id": number(owner, name, now), "owner": owner, "default_branch": "main", "created_at": now}
+    made |= {"settings": {**DEFAULTS, "name": name}, **{part: {} for part in PARTS}}
+    _apply(made["settings"], wanted)
+    return made
 
 
 def _check_name(context: Context, owner: str, name: str) -> None:
-    if not re.fullmatch(r"[\w.-]{1,100}", name):
-        raise RefusedError(422, "Repository creation failed.", _error("name", "is invalid"))
-    if find(context, f"{owner}/{name}"):
-        raise RefusedError(422, "Repository creation failed.", _error("name", "name already exists on this account"))
+    taken = find(context, f"{owner}/{name}") is not None
+    if taken or not re.fullmatch(r"[\w.-]{1,100}", name):
+        message = "name already exists on this account" if taken else "is invalid"
+        error = {"resource": "Repository", "code": "custom", "field": "name", "message": message}
+        raise RefusedError(422, "Repository creation failed.", errors=[error])
 
 
 def _apply(settings: Document, wanted: Document) -> None:
-    settings.update({key: value for key, value in wanted.items() if key in settings and value is not None})
+    settings.update({field: value for field, value in wanted.items() if field in settings and value is not None})
     if wanted.get("visibility"):
         settings["private"] = wanted["visibility"] != "public"
     elif "private" in wanted:
         settings["visibility"] = "private" if wanted["private"] else "public"
-
-
-def _error(field: str, message: str) -> Document:
-    return {"resource": "Repository", "code": "custom", "field": field, "message": message}

@@ -1,29 +1,14 @@
 """One document per repository, with everything in it: settings, branches, commits, blobs, rulesets, Actions."""
 
 import hashlib
-import json
+from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
-
 from emulators.context import Context
+from emulators.rest import Call, Handler, RefusedError
 from emulators.store import Document
 
 KIND = "github.repository"
-
-
-class RefusedError(Exception):
-    """An answer of GitHub's that is an error: status, message and, for 422, the list of `errors`."""
-
-    def __init__(self, status: int, message: str, *errors: Document) -> None:
-        super().__init__(message)
-        self.status, self.message, self.errors = status, message, errors
-
-
-def context_of(request: Request) -> Context:
-    context: Context = request.app.state.context
-    return context
 
 
 def find(context: Context, full_name: str) -> Document | None:
@@ -31,19 +16,70 @@ def find(context: Context, full_name: str) -> Document | None:
     return context.store.get(KIND, full_name.lower())
 
 
-def load(request: Request, *, write: bool = False) -> Document:
-    """The repository of the request's path; what an archived one refuses is refused when `write`."""
-    repository = find(context_of(request), "{owner}/{repo}".format(**request.path_params))
+def load(call: Call) -> Document:
+    """The repository of the call's path."""
+    repository = find(call.context, "{owner}/{repo}".format(**call.path))
     if repository is None:
         raise RefusedError(404, "Not Found")
-    if write and repository["settings"]["archived"]:
-        raise RefusedError(403, "Repository was archived so is read-only.")
     return repository
 
 
 def save(context: Context, repository: Document) -> None:
     repository["updated_at"] = timestamp(context)
-    context.store.put(KIND, f"{repository['owner']}/{repository['settings']['name']}".lower(), repository)
+    context.store.put(KIND, key(repository), repository)
+
+
+def key(repository: Document) -> str:
+    return f"{repository['owner']}/{repository['settings']['name']}".lower()
+
+
+def inside(handler: Callable[[Call, Document], Any]) -> Handler:
+    """A handler for something in a repository: given it, and kept what it changed. Archived ones are read-only."""
+
+    def handle(call: Call) -> Any:
+        repository = load(call)
+        if call.method != "GET" and repository["settings"]["archived"]:
+            raise RefusedError(403, "Repository was archived so is read-only.")
+        answer = handler(call, repository)
+        if call.method != "GET":
+            save(call.context, repository)
+        return answer
+
+    return handle
+
+
+def entry(part: str) -> Handler:
+    """Read or delete one of a repository's named parts."""
+
+    def handle(call: Call, repository: Document) -> Any:
+        found = named(call, repository, part)
+        if call.method == "DELETE":
+            del repository[part][call.path["name"].upper()]
+            return 204, None
+        return shown(found)
+
+    return inside(handle)
+
+
+def listing(part: str) -> Handler:
+    """All of a repository's named parts."""
+
+    def handle(call: Call, repository: Document) -> Any:
+        found = [shown(one) for one in repository[part].values()]
+        return found if part == "rulesets" else {"total_count": len(found), part: found}
+
+    return inside(handle)
+
+
+def named(call: Call, repository: Document, part: str) -> Document:
+    found: Document | None = repository[part].get(call.path["name"].upper())
+    if found is None:
+        raise RefusedError(404, "Not Found")
+    return found
+
+
+def shown(one: Document) -> Document:
+    return {field: value for field, value in one.items() if field != "digest"}
 
 
 def timestamp(context: Context) -> str:
@@ -53,22 +89,3 @@ def timestamp(context: Context) -> str:
 def number(*parts: str) -> int:
     """A stable id for something of this name made at this time."""
     return int(hashlib.sha256("/".join(parts).encode()).hexdigest()[:8], 16)
-
-
-async def body(request: Request) -> Document:
-    try:
-        content = json.loads(await request.body() or b"{}")
-    except ValueError:
-        content = None
-    if not isinstance(content, dict):
-        raise RefusedError(400, "Problems parsing JSON")
-    return content
-
-
-def reply(request: Request, content: Any, status: int = 200) -> Response:
-    """Answer with an ETag, or with 304 to who has this answer already."""
-    response = JSONResponse(content, status)
-    response.headers["etag"] = f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()}"'
-    if request.method == "GET" and request.headers.get("if-none-match") == response.headers["etag"]:
-        return Response(status_code=304, headers={"etag": response.headers["etag"]})
-    return response

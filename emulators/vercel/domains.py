@@ -1,53 +1,37 @@
 """Domains of a project."""
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from typing import Any
 
-from emulators.vercel.projects import KIND, RefusedError, context_of, load, milliseconds, save
+from emulators.rest import Call, RefusedError
+from emulators.store import Document
+from emulators.vercel.projects import KIND, milliseconds
 
 FIELDS = ("redirect", "redirectStatusCode", "gitBranch", "customEnvironmentId")
 
 
-async def create(request: Request) -> Response:
-    project, wanted, context = load(request), await request.json(), context_of(request)
-    name = wanted["name"]
-    if any(name in one["domains"] for one in context.store.all(KIND).values()):
-        raise RefusedError(409, "domain_already_in_use", f"Cannot add {name} since it's already assigned to a project.")
-    now = milliseconds(context)
-    project["domains"][name] = {
-        "name": name,
-        "apexName": ".".join(name.split(".")[-2:]),
-        "projectId": project["id"],
-        "verified": True,
-        "createdAt": now,
-        "updatedAt": now,
-        **{field: wanted.get(field) for field in FIELDS},
-    }
-    save(context, project)
-    return JSONResponse(project["domains"][name])
+def create(call: Call, project: Document) -> Any:
+    name, now = call.body["name"], milliseconds(call.context)
+    if any(name in one["domains"] for one in call.context.store.all(KIND).values()):
+        message = f"Cannot add {name} since it's already assigned to a project."
+        raise RefusedError(409, message, "domain_already_in_use")
+    made = {field: call.body.get(field) for field in FIELDS}
+    made |= {"name": name, "projectId": project["id"], "verified": True, "createdAt": now}
+    project["domains"][name] = made
+    return made
 
 
-async def listing(request: Request) -> Response:
-    return JSONResponse({"domains": list(load(request)["domains"].values())})
-
-
-async def domain(request: Request) -> Response:
+def domain(call: Call, project: Document) -> Any:
     """Read, change or remove one domain."""
-    project, name, context = load(request), request.path_params["name"], context_of(request)
-    found = project["domains"].get(name)
+    found: Document | None = project["domains"].get(call.path["name"])
     if found is None:
-        raise RefusedError(404, "not_found", f"The domain {name} is not assigned to the project.")
-    if request.method == "DELETE":
-        del project["domains"][name]
-        save(context, project)
-        return JSONResponse({})
-    if request.method == "PATCH":
-        wanted = await request.json()
-        found |= {field: wanted[field] for field in FIELDS if field in wanted} | {"updatedAt": milliseconds(context)}
-        save(context, project)
-    return JSONResponse(found)
+        raise RefusedError(404, f"The domain {call.path['name']} is not assigned to the project.", "not_found")
+    if call.method == "DELETE":
+        del project["domains"][found["name"]]
+    if call.method == "PATCH":
+        found |= {field: call.body[field] for field in FIELDS if field in call.body}
+    return found
 
 
-async def configuration(request: Request) -> Response:
-    cname, address = [{"rank": 1, "value": "cname.vercel-dns.com."}], [{"rank": 1, "value": ["76.76.21.21"]}]
-    return JSONResponse({"misconfigured": False, "recommendedCNAME": cname, "recommendedIPv4": address})
+def configuration(call: Call) -> Any:
+    cname, address = {"rank": 1, "value": "cname.vercel-dns.com."}, {"rank": 1, "value": ["76.76.21.21"]}
+    return {"misconfigured": False, "recommendedCNAME": [cname], "recommendedIPv4": [address]}

@@ -2,17 +2,15 @@
 
 import hashlib
 import re
+from collections.abc import Callable
 from typing import Any
-
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
 
 from emulators.context import Context
 from emulators.github.state import find as find_repository
+from emulators.rest import Call, Handler, RefusedError
 from emulators.store import Document
 
 KIND = "vercel.project"
-
 # What a new project answers beyond what it was given; the provider fails on a missing one.
 UNSET = """buildCommand commandForIgnoringBuildStep devCommand framework installCommand outputDirectory rootDirectory
     previewDeploymentSuffix passwordProtection trustedIps trustedSources optionsAllowlist enablePreviewFeedback
@@ -45,31 +43,80 @@ RESOURCES: Document = {
 HIDDEN = ("variables", "domains", "teamId")
 
 
-class RefusedError(Exception):
-    """An answer of Vercel's that is an error: status, code, message, and what else its body holds."""
+def inside(handler: Callable[[Call, Document], Any]) -> Handler:
+    """A handler for a project, by id or name in the call's team: given it, and kept what it changed."""
 
-    def __init__(self, status: int, code: str, message: str, **extra: Any) -> None:
-        super().__init__(message)
-        self.status, self.body = status, {"error": {"code": code, "message": message}, **extra}
+    def handle(call: Call) -> Any:
+        project = load(call)
+        answer = handler(call, project)
+        if call.method != "GET":
+            call.context.store.put(KIND, project["id"], project)
+        return answer
+
+    return handle
 
 
-def context_of(request: Request) -> Context:
-    context: Context = request.app.state.context
-    return context
-
-
-def load(request: Request) -> Document:
-    """The project of the request's path, by id or name, inside the request's team."""
-    wanted, team = request.path_params["project"], request.query_params.get("teamId")
-    for project in context_of(request).store.all(KIND).values():
-        if wanted in (project["id"], project["name"]) and project["teamId"] == team:
+def load(call: Call) -> Document:
+    for project in in_team(call):
+        if call.path["project"] in (project["id"], project["name"]):
             return project
-    raise RefusedError(404, "not_found", "Project not found.")
+    raise RefusedError(404, "Project not found.", "not_found")
 
 
-def save(context: Context, project: Document) -> None:
-    project["updatedAt"] = milliseconds(context)
-    context.store.put(KIND, project["id"], project)
+def in_team(call: Call) -> list[Document]:
+    team = call.query.get("teamId")
+    return [one for one in call.context.store.all(KIND).values() if one["teamId"] == team]
+
+
+def create(call: Call) -> Any:
+    name, now, team = call.body.get("name", ""), milliseconds(call.context), call.query.get("teamId")
+    _check_name(call, name)
+    project = {**DEFAULTS, "id": f"prj_{identifier(name, now)}", "name": name, "createdAt": now, "teamId": team}
+    project |= {"resourceConfig": dict(RESOURCES), "link": None, "variables": {}, "domains": {}}
+    _apply(project, call.body)
+    if repository := call.body.get("gitRepository"):
+        project["link"] = _link(call.context, repository)
+    call.context.store.put(KIND, project["id"], project)
+    return view(project)
+
+
+def listing(call: Call) -> Any:
+    found = [view(one) for one in in_team(call)]
+    return {"projects": found, "pagination": {"count": len(found), "next": None, "prev": None}}
+
+
+def read(call: Call, project: Document) -> Any:
+    return view(project)
+
+
+def update(call: Call, project: Document) -> Any:
+    name = call.body.get("name") or project["name"]
+    if name != project["name"]:
+        _check_name(call, name)
+    _apply(project, call.body)
+    project["name"] = name
+    return view(project)
+
+
+def delete(call: Call) -> Any:
+    call.context.store.delete(KIND, load(call)["id"])
+    return 204, None
+
+
+def link(call: Call, project: Document) -> Any:
+    project["link"] = _link(call.context, call.body) if call.method == "POST" else None
+    return view(project)
+
+
+def production_branch(call: Call, project: Document) -> Any:
+    if not project["link"]:
+        raise RefusedError(400, "The project is not connected to a Git repository.", "bad_request")
+    project["link"]["productionBranch"] = call.body["branch"]
+    return view(project)
+
+
+def view(project: Document) -> Document:
+    return {field: value for field, value in project.items() if field not in HIDDEN}
 
 
 def milliseconds(context: Context) -> int:
@@ -81,97 +128,27 @@ def identifier(*parts: object) -> str:
     return hashlib.sha256("/".join(map(str, parts)).encode()).hexdigest()[:24]
 
 
-async def create(request: Request) -> Response:
-    wanted, context, team = await request.json(), context_of(request), request.query_params.get("teamId")
-    name = wanted.get("name", "")
-    _check_name(context, name, team)
-    now = milliseconds(context)
-    project = {"id": f"prj_{identifier(name, now)}", "name": name, "accountId": team or "user_local", "createdAt": now}
-    project |= {
-        **DEFAULTS,
-        "resourceConfig": dict(RESOURCES),
-        "link": None,
-        "teamId": team,
-        "variables": {},
-        "domains": {},
-    }
-    _apply(project, wanted)
-    if repository := wanted.get("gitRepository"):
-        project["link"] = _link(context, repository)
-    save(context, project)
-    return JSONResponse(view(project))
-
-
-async def listing(request: Request) -> Response:
-    team = request.query_params.get("teamId")
-    found = [view(one) for one in context_of(request).store.all(KIND).values() if one["teamId"] == team]
-    return JSONResponse({"projects": found, "pagination": {"count": len(found), "next": None, "prev": None}})
-
-
-async def project(request: Request) -> Response:
-    """Read, change or delete one project."""
-    found, context = load(request), context_of(request)
-    if request.method == "DELETE":
-        context.store.delete(KIND, found["id"])
-        return Response(status_code=204)
-    if request.method == "PATCH":
-        wanted = await request.json()
-        name = wanted.get("name") or found["name"]
-        if name != found["name"]:
-            _check_name(context, name, found["teamId"])
-        _apply(found, wanted)
-        found["name"] = name
-        save(context, found)
-    return JSONResponse(view(found))
-
-
-async def link(request: Request) -> Response:
-    found, context = load(request), context_of(request)
-    found["link"] = _link(context, await request.json()) if request.method == "POST" else None
-    save(context, found)
-    return JSONResponse(view(found))
-
-
-async def production_branch(request: Request) -> Response:
-    found = load(request)
-    if not found["link"]:
-        raise RefusedError(400, "bad_request", "The project is not connected to a Git repository.")
-    found["link"]["productionBranch"] = (await request.json())["branch"]
-    save(context_of(request), found)
-    return JSONResponse(view(found))
-
-
-def view(found: Document) -> Document:
-    return {key: value for key, value in found.items() if key not in HIDDEN}
-
-
-def _apply(found: Document, wanted: Document) -> None:
-    found.update({key: value for key, value in wanted.items() if key in DEFAULTS})
+def _apply(project: Document, wanted: Document) -> None:
+    project.update({field: value for field, value in wanted.items() if field in DEFAULTS})
     region = wanted.get("serverlessFunctionRegion")
-    found["resourceConfig"] |= {"functionDefaultRegions": [region]} if region else {}
-    found["resourceConfig"] |= wanted.get("resourceConfig") or {}
-    found["serverlessFunctionRegion"] = found["resourceConfig"]["functionDefaultRegions"][0]
+    project["resourceConfig"] |= {"functionDefaultRegions": [region]} if region else {}
+    project["resourceConfig"] |= wanted.get("resourceConfig") or {}
+    project["serverlessFunctionRegion"] = project["resourceConfig"]["functionDefaultRegions"][0]
 
 
 def _link(context: Context, wanted: Document) -> Document:
     """Connect a repository, as Vercel's GitHub app would: one that GitHub does not hold is refused."""
     owner, _, name = wanted["repo"].partition("/")
-    repository = find_repository(context, wanted["repo"])
-    if repository is None:
-        raise RefusedError(400, "bad_request", f"The repository {wanted['repo']} couldn't be found.")
-    return {
-        "type": wanted["type"],
-        "org": owner,
-        "repo": name,
-        "repoId": repository["id"],
-        "productionBranch": repository["default_branch"],
-        "deployHooks": [],
-        "gitCredentialId": "cred_local",
-    }
+    found = find_repository(context, wanted["repo"])
+    if found is None:
+        raise RefusedError(400, f"The repository {wanted['repo']} couldn't be found.", "bad_request")
+    made = {"type": wanted["type"], "org": owner, "repo": name, "repoId": found["id"], "deployHooks": []}
+    return made | {"productionBranch": found["default_branch"]}
 
 
-def _check_name(context: Context, name: str, team: str | None) -> None:
+def _check_name(call: Call, name: str) -> None:
     if not re.fullmatch(r"(?!.*---)[a-z0-9._-]{1,100}", name):
-        raise RefusedError(400, "bad_request", "Project names are 1 to 100 of a-z, 0-9, '.', '_', '-', without '---'.")
-    if any(one["name"] == name and one["teamId"] == team for one in context.store.all(KIND).values()):
-        raise RefusedError(409, "conflict", f'A project named "{name}" already exists.')
+        rule = "Project names are 1 to 100 of a-z, 0-9, '.', '_', '-', without '---'."
+        raise RefusedError(400, rule, "bad_request")
+    if any(one["name"] == name for one in in_team(call)):
+        raise RefusedError(409, f'A project named "{name}" already exists.', "conflict")

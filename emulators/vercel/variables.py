@@ -1,74 +1,66 @@
 """Environment variables of a project. The value of a sensitive one is never given back."""
 
-from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from typing import Any
 
+from emulators.rest import Call, RefusedError
 from emulators.store import Document
-from emulators.vercel.projects import RefusedError, context_of, identifier, load, milliseconds, save
+from emulators.vercel.projects import identifier, milliseconds
+
+FIELDS = ("key", "value", "target", "type", "gitBranch", "comment", "customEnvironmentIds")
 
 
-async def create(request: Request) -> Response:
+def create(call: Call, project: Document) -> Any:
     """Create one variable, or a list of them: what conflicts is told in `failed`, the rest is created."""
-    project, wanted, context = load(request), await request.json(), context_of(request)
-    several = isinstance(wanted, list)
+    several = isinstance(call.body, list)
     created, failed = [], []
-    for one in wanted if several else [wanted]:
+    for wanted in call.body if several else [call.body]:
+        one = {field: wanted.get(field) for field in FIELDS}
+        if not one["key"] or not (one["target"] or one["customEnvironmentIds"]):
+            raise RefusedError(400, "An Environment Variable needs a key and a target.", "bad_request")
         if conflict := _conflict(project, one):
             failed.append({"error": conflict})
             continue
-        now = milliseconds(context)
-        name = identifier(project["id"], one["key"], one.get("target"), now)
-        project["variables"][name] = {"id": name, "createdAt": now, "updatedAt": now, **_checked(one)}
+        now = milliseconds(call.context)
+        name = identifier(project["id"], one["key"], one["target"], now)
+        project["variables"][name] = {**one, "id": name, "createdAt": now, "updatedAt": now}
         created.append(_view(project["variables"][name]))
-    save(context, project)
     if failed and not several:
-        error = failed[0]["error"]
-        raise RefusedError(400, "ENV_CONFLICT", error["message"], failed=failed)
-    return JSONResponse({"created": created if several else created[0], "failed": failed}, 201)
+        raise RefusedError(400, failed[0]["error"]["message"], "ENV_CONFLICT", failed=failed)
+    return 201, {"created": created if several else created[0], "failed": failed}
 
 
-async def listing(request: Request) -> Response:
-    found = [_view(one) for one in load(request)["variables"].values()]
-    return JSONResponse({"envs": found, "pagination": {"count": len(found), "next": None, "prev": None}})
+def listing(call: Call, project: Document) -> Any:
+    found = [_view(one) for one in project["variables"].values()]
+    return {"envs": found, "pagination": {"count": len(found), "next": None, "prev": None}}
 
 
-async def variable(request: Request) -> Response:
+def variable(call: Call, project: Document) -> Any:
     """Read, change or delete one variable."""
-    project, name, context = load(request), request.path_params["name"], context_of(request)
-    found = project["variables"].get(name)
+    found: Document | None = project["variables"].get(call.path["name"])
     if found is None:
-        raise RefusedError(404, "not_found", "Environment Variable not found.")
-    if request.method == "GET":
-        return JSONResponse(_view(found))
-    if request.method == "DELETE":
-        del project["variables"][name]
-    else:
-        changed = found | {key: value for key, value in (await request.json()).items() if value is not None}
+        raise RefusedError(404, "Environment Variable not found.", "not_found")
+    if call.method == "DELETE":
+        del project["variables"][found["id"]]
+    if call.method == "PATCH":
+        changed = found | {field: call.body[field] for field in FIELDS if call.body.get(field) is not None}
         if conflict := _conflict(project, changed):
-            raise RefusedError(400, "ENV_CONFLICT", conflict["message"], failed=[{"error": conflict}])
-        project["variables"][name] = changed | {"updatedAt": milliseconds(context)}
-    save(context, project)
-    return JSONResponse(_view(project["variables"].get(name, found)))
-
-
-def _checked(one: Document) -> Document:
-    if not one.get("key") or not (one.get("target") or one.get("customEnvironmentIds")):
-        raise RefusedError(400, "bad_request", "An Environment Variable needs a key and a target.")
-    fields = ("key", "value", "target", "type", "gitBranch", "comment", "customEnvironmentIds")
-    return {field: one.get(field) for field in fields}
+            raise RefusedError(400, conflict["message"], "ENV_CONFLICT", failed=[{"error": conflict}])
+        found |= changed | {"updatedAt": milliseconds(call.context)}
+    return _view(found)
 
 
 def _conflict(project: Document, one: Document) -> Document | None:
     """The error for a key that another variable of the same branch holds for one of the same targets."""
     for other in project["variables"].values():
-        if other["id"] == one.get("id") or other["key"] != one["key"] or other["gitBranch"] != one.get("gitBranch"):
+        if other["id"] == one.get("id") or other["key"] != one["key"] or other["gitBranch"] != one["gitBranch"]:
             continue
-        if shared := sorted(set(other["target"] or ()).intersection(one.get("target") or ())):
+        if shared := sorted(set(other["target"] or ()).intersection(one["target"] or ())):
             message = f"A variable with the name `{one['key']}` already exists for the target {','.join(shared)}"
             return {"code": "ENV_CONFLICT", "message": message, "envVarKey": one["key"], "target": shared}
     return None
 
 
 def _view(one: Document) -> Document:
-    shown = {**one, "comment": one["comment"] or "", "decrypted": one["type"] != "sensitive"}
-    return {key: value for key, value in shown.items() if key != "value" or one["type"] != "sensitive"}
+    sensitive = one["type"] == "sensitive"
+    shown = {**one, "comment": one["comment"] or "", "decrypted": not sensitive}
+    return {field: value for field, value in shown.items() if field != "value" or not sensitive}

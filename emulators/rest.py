@@ -1,0 +1,99 @@
+"""How the GitHub and Vercel emulators are spoken to: one call, its refusals, and the routes to handlers.
+
+A handler is a plain function, so it has the event loop for itself: what it reads, changes and writes back cannot be
+mixed with another request. It returns the content, or a status and the content; 204 has none.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Mount, Route
+
+from emulators.context import Context
+
+
+class RefusedError(Exception):
+    """An answer that is an error: status, message, the service's code for it, what else the body holds."""
+
+    def __init__(self, status: int, message: str, code: str = "", **extra: Any) -> None:
+        super().__init__(message)
+        self.status, self.message, self.code, self.extra = status, message, code, extra
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request, read."""
+
+    context: Context
+    method: str
+    path: Mapping[str, str]
+    query: QueryParams
+    body: Any
+
+
+Handler = Callable[[Call], Any]
+Table = Sequence[tuple[str, str, Handler]]
+
+
+@dataclass(frozen=True)
+class Service:
+    """What is particular to a service: who is let in, and what its errors look like.
+
+    Attributes:
+        check: raises `RefusedError` for a request that shows no good token.
+        error: the body of an error.
+    """
+
+    check: Callable[[Request], None]
+    error: Callable[[RefusedError], Any]
+
+    def app(self, context: Context, *routes: BaseRoute) -> Starlette:
+        """The service over a context; what has no route is refused in the service's own form."""
+
+        async def unknown(request: Request, problem: Exception) -> Response:
+            return JSONResponse(self.error(RefusedError(404, "Not Found", "not_found")), 404)
+
+        starlette = Starlette(routes=routes, exception_handlers={404: unknown, 405: unknown})
+        starlette.state.context = context
+        return starlette
+
+    def mount(self, prefix: str, table: Table) -> Mount:
+        """The routes of a table of methods, path and handler, under a prefix."""
+        return Mount(prefix, routes=[Route(path, self._endpoint(run), methods=how.split()) for how, path, run in table])
+
+    def _endpoint(self, handler: Handler) -> Callable[[Request], Any]:
+        async def endpoint(request: Request) -> Response:
+            try:
+                self.check(request)
+                return _reply(request, handler(await _call(request)))
+            except RefusedError as refused:
+                return JSONResponse(self.error(refused), refused.status)
+
+        return endpoint
+
+
+async def _call(request: Request) -> Call:
+    try:
+        body = json.loads(await request.body() or b"{}")
+    except ValueError:
+        raise RefusedError(400, "Problems parsing JSON", "bad_request") from None
+    return Call(request.app.state.context, request.method, request.path_params, request.query_params, body)
+
+
+def _reply(request: Request, answer: Any) -> Response:
+    """Answer with an ETag, or with 304 to who has this answer already."""
+    status, content = answer if isinstance(answer, tuple) else (200, answer)
+    if status == 204:
+        return Response(status_code=204)
+    response = JSONResponse(content, status)
+    response.headers["etag"] = f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()}"'
+    if request.method == "GET" and request.headers.get("if-none-match") == response.headers["etag"]:
+        return Response(status_code=304, headers={"etag": response.headers["etag"]})
+    return response
