@@ -1,6 +1,7 @@
 """The Postgres server behind the Supabase emulator: the one of the wheel, or any that DATABASE_URL names."""
 
 import hashlib
+import importlib.metadata
 import importlib.util
 import json
 import os
@@ -20,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 SUPERUSER = "supabase_admin"
 SYSTEM_USER = "embedded_postgres"
+COMMON = Path("/var/tmp")  # noqa: S108 (each folder in it belongs to root or to the server's user)
 START_SECONDS = 30.0
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
@@ -50,10 +52,11 @@ class Postgres:
         """Port that clients connect to."""
         return int(conninfo_to_dict(self._url).get("port") or 5432)
 
-    def admin(self, database: str | None = None, *, autocommit: bool = True) -> psycopg.Connection[Any]:
-        """Connect as superuser."""
-        changes = {"dbname": database} if database else {}
-        return psycopg.connect(make_conninfo(self._url, **changes), autocommit=autocommit, connect_timeout=10)
+    def admin(self, database: str | None = None, *, options: str | None = None) -> psycopg.Connection[Any]:
+        """Connect as superuser, each statement a transaction of its own; `options` as libpq takes them."""
+        return psycopg.connect(
+            make_conninfo(self._url, dbname=database, options=options), autocommit=True, connect_timeout=10
+        )
 
     def start(self) -> None:
         """Start the server and wait until it takes connections; one that an earlier process left is stopped first."""
@@ -62,9 +65,12 @@ class Postgres:
             return
         self._state.mkdir(parents=True, exist_ok=True)
         home = _reachable_home(self._state)
-        remembered = self._remembered()
         data = home / "data"
         _stop_leftover(data)
+        if not (self._state / "postgres.json").exists():
+            # The state was wiped, and with it the password; what may lie elsewhere belongs to nobody.
+            shutil.rmtree(data, ignore_errors=True)
+        remembered = self._remembered()
         if not (data / "PG_VERSION").exists():
             self._initialize(home, data, remembered["password"])
         remembered["port"] = _free_port(remembered.get("port", 0))
@@ -81,7 +87,7 @@ class Postgres:
         arguments = [part for option in options for part in ("-c", option)]
         with (self._state / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [_binaries(home) / "postgres", "-D", data, *arguments],
+                [_binaries() / "postgres", "-D", data, *arguments],
                 stdout=log,
                 stderr=log,
                 user=_system_user(),
@@ -116,7 +122,7 @@ class Postgres:
                 shutil.chown(home, user)
                 shutil.chown(file.name, user)
             subprocess.run(
-                [_binaries(home) / "initdb", "-D", data, "-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8",
+                [_binaries() / "initdb", "-D", data, "-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8",
                  "--locale=C.UTF-8", f"--pwfile={file.name}", "--no-sync"],
                 user=user, check=True, capture_output=True, cwd=home,
             )  # fmt: skip
@@ -154,25 +160,34 @@ def _package() -> Path:
 
 
 def _reachable_home(state: Path) -> Path:
-    """A folder for data, and for binaries if need be, that the server's user can reach."""
-    if os.geteuid() != 0 or (_reachable(state) and _reachable(_package())):
-        return state.resolve() / "postgres"
-    name = hashlib.sha256(str(state.resolve()).encode()).hexdigest()[:16]
-    home = Path("/var/tmp") / f"client-environments-{name}"  # noqa: S108 (owned by the server's user, mode 0700 inside)
-    if not (home / "site" / _package().name).exists():
-        home.mkdir(parents=True, exist_ok=True)
-        for folder in (_package(), _package().with_name(f"{_package().name}.libs")):
-            shutil.copytree(folder, home / "site" / folder.name, symlinks=True, dirs_exist_ok=True)
-    return home
+    """A folder for the data that the server's user can reach: below the state, or where everybody can."""
+    state = state.resolve()
+    if _reachable(state):
+        return state / "postgres"
+    return COMMON / f"client-environments-{hashlib.sha256(str(state).encode()).hexdigest()[:16]}"
 
 
-def _reachable(path: Path) -> bool:
-    return all(parent.stat().st_mode & 0o001 for parent in path.resolve().parents)
+def _reachable(folder: Path) -> bool:
+    """Whether another user can enter the folder; true for anybody but root, who starts the server as another user."""
+    return os.geteuid() != 0 or all(each.stat().st_mode & 0o001 for each in (folder, *folder.parents))
 
 
-def _binaries(home: Path) -> Path:
-    copied = home / "site" / _package().name
-    return (copied if copied.exists() else _package()) / "pginstall" / "bin"
+def _binaries() -> Path:
+    """The wheel's programs, or one copy of them for all folders that the server's user cannot enter."""
+    package = _package()
+    if _reachable(package):
+        return package / "pginstall" / "bin"
+    copy = COMMON / f"client-environments-postgres-{importlib.metadata.version('embedded-postgres')}"
+    if not copy.exists():
+        partial = Path(tempfile.mkdtemp(dir=COMMON))
+        partial.chmod(0o755)
+        for folder in (package, package.with_name(f"{package.name}.libs")):
+            shutil.copytree(folder, partial / folder.name, symlinks=True)
+        try:
+            partial.rename(copy)
+        except OSError:  # somebody else was faster
+            shutil.rmtree(partial)
+    return copy / package.name / "pginstall" / "bin"
 
 
 def _stop_leftover(data: Path) -> None:

@@ -1,6 +1,8 @@
 """What the tests of all rooms share: the emulators, started once for each test process."""
 
-from collections.abc import Iterator
+import itertools
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -40,9 +42,23 @@ class Local:
 
 
 @pytest.fixture(scope="session")
-def local(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Local]:
-    state: Path = tmp_path_factory.mktemp("emulators")
-    emulators = Emulators(state, volatile=True)
+def new_state() -> Iterator[Callable[[], Path]]:
+    """Makes folders that the database server's user can enter, unlike pytest's own; removed at the end."""
+    with tempfile.TemporaryDirectory(prefix="emulators-") as parent:
+        Path(parent).chmod(0o755)
+        counter = itertools.count()
+
+        def make() -> Path:
+            folder = Path(parent) / str(next(counter))
+            folder.mkdir(mode=0o755)
+            return folder
+
+        yield make
+
+
+@pytest.fixture(scope="session")
+def local(new_state: Callable[[], Path]) -> Iterator[Local]:
+    emulators = Emulators(new_state(), volatile=True)
     emulators.start()
     yield Local(emulators)
     emulators.stop()
