@@ -1,5 +1,5 @@
 """`python -m automation VERB [CLIENT...]`."""
 
-from automation.cli import main
+from automation.cli import app
 
-main()
+app()

@@ -3,7 +3,6 @@
 Exit code 0: done, or nothing to do. 1: preview or drift found changes. 2: failed, or refused.
 """
 
-import logging
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -27,8 +26,6 @@ Shard = Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N part
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Clients at the same time.")]
 Local = Annotated[bool, typer.Option("--local", help="Use the emulators of this machine.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, progress on the other.")]
-
-LOG_FILE = Path(".local/log/automation.log")
 
 
 @app.command()
@@ -119,7 +116,10 @@ def drift(
 
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
         results = run.run(chosen, act, parallel=parallel, writes=True)
-        findings = [found.get(result.client) or Drift(result.client, error=result.error) for result in results]
+        findings = [
+            Drift(result.client, error=run.screen.redact(result.error)) if result.error else found[result.client]
+            for result in results
+        ]
         _show_drift(run, findings)
         if report:
             report.write_text(markdown(findings, run.engine_name), encoding="utf-8")
@@ -226,15 +226,3 @@ def _show_drift(run: Session, findings: list[Drift]) -> None:
     clean = [finding.client for finding in findings if not (finding.error or finding.program or finding.hand)]
     if clean:
         run.screen.say(f"No drift: {', '.join(clean)}", "green")
-
-
-def main() -> None:
-    """Entry point: what nobody foresaw is one line too, its traceback goes to the log file."""
-    try:
-        app()
-    except Exception as error:
-        LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
-        logging.basicConfig(filename=LOG_FILE, format="%(asctime)s %(levelname)s %(message)s")
-        logging.exception("unexpected")
-        print(f"Unexpected {type(error).__name__}. The traceback is in {LOG_FILE}.", file=sys.stderr)  # noqa: T201
-        sys.exit(FAILED)

@@ -1,10 +1,12 @@
 """What an operator sees: a line for each resource as it ends, a summary table, errors in one line."""
 
 import json
+import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from typing import Any
 
 from rich.console import Console
@@ -19,6 +21,8 @@ from automation.provision import is_component
 SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "replace": ("±", "yellow"), "delete": ("-", "red")}
 STYLES = {"created": "green", "updated": "yellow", "unchanged": "dim", "failed": "bold red", "skipped": "dim"}
 SIMULATED = "(simulated)"
+CREDENTIAL = re.compile(r"TOKEN|PASSWORD|PASSPHRASE|SECRET|(?:^|_)KEY$", re.IGNORECASE)
+SHORTEST_CREDENTIAL = 8
 
 
 class Screen:
@@ -31,12 +35,24 @@ class Screen:
             self._out.width = 200  # nothing to fit into, so no table breaks a name
         self._err = Console(stderr=True, highlight=False, soft_wrap=True)
         self._lock = threading.Lock()
+        self._hidden: list[str] = []
         self._running: dict[tuple[str, str], str] = {}
         self._status: Status | None = None
 
+    def hide(self, environment: Mapping[str, str]) -> None:
+        """From now on, the values of variables that hold a credential are shown as `[secret]`."""
+        found = {value for name, value in environment.items() if CREDENTIAL.search(name)}
+        self._hidden = sorted((v for v in found if len(v) >= SHORTEST_CREDENTIAL), key=len, reverse=True)
+
+    def redact(self, text: str) -> str:
+        """Text without the hidden values, the longest first: one may begin with another."""
+        for value in self._hidden:
+            text = text.replace(value, "[secret]")
+        return text
+
     def say(self, text: str = "", style: str = "") -> None:
         """One line, taken literally."""
-        self._out.print(Text(text, style=style))
+        self._out.print(Text(self.redact(text), style=style))
 
     def working(self, text: str) -> AbstractContextManager[object]:
         """Shows what runs while the block lasts, on a terminal."""
@@ -60,7 +76,7 @@ class Screen:
         else:
             self._running.pop((client, step.urn), None)
             if step.operation not in {"same", "read", "refresh"} or step.status == "failed":
-                self._out.print(_line(client, step))
+                self._out.print(_line(client, replace(step, error=self.redact(step.error or ""))))
         if self._status:
             self._status.update(Text(", ".join(dict.fromkeys(self._running.values())) or "working"))
 
@@ -85,18 +101,17 @@ class Screen:
         """A plain table of texts."""
         table = Table(*columns, title=title, title_justify="left")
         for row in rows:
-            table.add_row(*map(Text, row))
+            table.add_row(*(Text(self.redact(cell)) for cell in row))
         self._out.print(table)
 
     def error(self, text: str) -> None:
         """One line on the error stream."""
-        self._err.print(Text(text, style="bold red"))
+        self._err.print(Text(self.redact(text), style="bold red"))
 
     def emit(self, content: Mapping[str, Any]) -> None:
         """The one JSON object, when it was asked for."""
         if self._as_json:
-            json.dump(content, sys.stdout, indent=2, default=str)
-            sys.stdout.write("\n")
+            sys.stdout.write(self.redact(json.dumps(content, indent=2, default=str)) + "\n")
 
 
 def _status(status: str, simulated: bool = False) -> Text:

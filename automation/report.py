@@ -1,21 +1,11 @@
 """Writes drift as Markdown for a pull request; every word in it that is not ours is data, never markup."""
 
-import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from automation.drift import Change, Drift
 
 MARKER = "<!-- client-environments: drift -->"
 LONGEST = 60_000  # a comment on GitHub holds 65,536 characters
-SENSITIVE = re.compile(r"TOKEN|PASSWORD|PASSPHRASE|SECRET|(?:^|_)KEY$", re.IGNORECASE)
-
-
-def redact(text: str, environment: Mapping[str, str]) -> str:
-    """Replace the value of every variable that holds a credential."""
-    values = {value for name, value in environment.items() if SENSITIVE.search(name) and len(value) >= 8}
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, "[secret]")
-    return text
 
 
 def code(text: str) -> str:

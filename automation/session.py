@@ -1,8 +1,8 @@
 """One run of one verb: which clients, under which engine, and how it ends."""
 
+import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +13,10 @@ from automation.console import Screen
 from automation.engine import Engine
 from automation.fleet import DONE, FAILED, ClientResult, exit_code, run_fleet
 from automation.provision import provision
-from automation.report import redact
 from automation.workspace import Workspace, open_workspace
 from components.errors import OperatorError
 
+LOG_FILE = Path(".local/log/automation.log")
 Action = Callable[[str, Engine], ClientResult]
 
 
@@ -34,6 +34,7 @@ class Session:
         """The workspace, opened on first use; says which engine carries the work."""
         if self._workspace is None:
             self._workspace = open_workspace(self.root, local=self.local, writes=writes)
+            self.screen.hide(self._workspace.environment)
             self.screen.say(f"{self.verb} with engine: {self._workspace.engine_name}", "bold")
             if self._workspace.pulumi is None:
                 self.screen.say("Without the pulumi command GitHub and Vercel are simulated; each such line says so.")
@@ -59,7 +60,7 @@ class Session:
 
         with self.screen.working("starting"):
             done = {result.client: result for result in run_fleet(sound, act, parallel=parallel)}
-        return tuple(refused.get(client) or self._clean(done[client]) for client in clients)
+        return tuple(refused.get(client) or done[client] for client in clients)
 
     def bring_up(self, client: str, *, refresh: bool = False) -> ClientResult:
         """Provision a client that has a file, inside an action of `run`."""
@@ -78,10 +79,6 @@ class Session:
         except OperatorError as error:
             return ClientResult(client, FAILED, error=str(error))
         return None
-
-    def _clean(self, result: ClientResult) -> ClientResult:
-        environment = self._workspace.environment if self._workspace else {}
-        return replace(result, error=redact(result.error, environment)) if result.error else result
 
     def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None) -> None:
         """Say what failed, print the JSON object when asked for, and leave with the exit code of the results.
@@ -103,11 +100,19 @@ class Session:
 
 @contextmanager
 def session(verb: str, *, local: bool, as_json: bool) -> Iterator[Session]:
-    """A session whose refusals become one line, the JSON object and exit code 2."""
+    """A session whose failures become one line, the JSON object and exit code 2; tracebacks go to the log file."""
     try:
         yield Session(verb, local=local, as_json=as_json)
-    except OperatorError as error:
+    except typer.Exit:
+        raise
+    except Exception as error:
+        text = str(error)
+        if not isinstance(error, OperatorError):
+            LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
+            logging.basicConfig(filename=LOG_FILE, format="%(asctime)s %(levelname)s %(message)s")
+            logging.exception("unexpected")
+            text = f"unexpected {type(error).__name__}. The traceback is in {LOG_FILE}."
         screen = Screen(as_json=as_json)
-        screen.error(str(error))
-        screen.emit({"verb": verb, "engine": None, "status": "failed", "error": str(error), "clients": []})
+        screen.error(text)
+        screen.emit({"verb": verb, "engine": None, "status": "failed", "error": text, "clients": []})
         raise typer.Exit(FAILED) from None

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
+from automation.console import Screen
 from automation.engine import Step
 
 MakeStep = Callable[..., Step]
@@ -96,11 +97,29 @@ def test_up_prints_no_secret_output(agency) -> None:
     assert "sb_secret_" not in agency.run("up", "acme", "--json").output
 
 
-def test_a_credential_in_an_error_is_masked(agency) -> None:
-    agency.engines["acme"].error = f"401 for token ghp_{'abcdefgh' * 4}"
-    result = agency.run("up", "acme")
-    assert "ghp_" not in result.output
-    assert "401 for token [secret]" in result.stderr
+def test_a_credential_in_an_error_is_masked_wherever_it_would_show(agency, make_step: MakeStep) -> None:
+    engine = agency.engines["acme"]
+    engine.error = f"401 for token ghp_{'abcdefgh' * 4}"
+    engine.steps = (make_step("repository", status="failed", error=engine.error),)
+    engine.state = [state_of(make_step("project"))]
+    runs = [agency.run(*words) for words in (("up", "acme"), ("up", "acme", "--json"), ("drift", "acme", "--json"))]
+    runs.append(agency.run("drift", "acme", "--markdown", "report.md"))
+    shown = "".join(run.output for run in runs) + (agency.root / "report.md").read_text()
+    assert "abcdefghabcdefgh" not in shown
+    assert "401 for token [secret]" in runs[0].stderr
+
+
+def test_the_longest_credential_is_masked_first() -> None:
+    screen = Screen(as_json=False)
+    screen.hide({"GITHUB_TOKEN": "abcdefgh", "VERCEL_API_TOKEN": "abcdefgh12345", "PULUMI_CONFIG_PASSPHRASE": "local"})
+    assert screen.redact("a abcdefgh12345 b abcdefgh c local") == "a [secret] b [secret] c local"
+
+
+def test_what_nobody_foresaw_is_one_line_too(agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(agency.engines["acme"], "outputs", lambda: {}["gone"])
+    code, content = agency.json("outputs", "acme")
+    assert code == 2
+    assert content["error"] == "unexpected KeyError. The traceback is in .local/log/automation.log."
 
 
 def state_of(step: Step, *, protect: bool = False) -> dict[str, object]:

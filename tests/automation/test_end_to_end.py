@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -183,3 +184,18 @@ def test_what_cannot_be_is_refused_before_anything_exists(make_client: MakeClien
     assert "sql" in refused["error"]
     assert client.state() == {}
     assert client.projects() == []
+
+
+def test_the_tour_shows_a_hole_being_caught_and_a_psql_line_that_works(make_client: MakeClient) -> None:
+    client = make_client("tour")
+    shutil.copy(ROOT / "Pulumi.acme.yaml", client.root)
+    result = CliRunner().invoke(app, ["demo", "--json"])
+    assert (result.exit_code, "Traceback" in result.stderr) == (0, False)
+    content = json.loads(result.stdout)
+    assert content["isolation"].endswith("attacks, 0 leaks")
+    assert any("contacts" in line for line in content["hole"]["found"])
+    assert (client.root / ".local/pgpass").stat().st_mode & 0o777 == 0o600
+    line = f"{content['psql']} -Atc 'select count(*) from pg_policies'"
+    said = subprocess.run(line, shell=True, cwd=client.root, capture_output=True, text=True, check=True)  # noqa: S602
+    assert said.stdout.strip() == "25"
+    assert Client("acme", client.root, client.emulators).query(SECURITY) == [(21, 25, 21)]
