@@ -56,6 +56,7 @@ class Emulators:
             self._serve(Harness(service.app(context), self._latency), listener)
             self.services[name] = url
             self.exports |= service.exports(url)
+        self.exports["SUPABASE_ACCESS_TOKEN"] = supabase.token(self._store)
         ports["proxy"] = self._start_proxy(ports)
         (self.state / "ports.json").write_text(json.dumps(ports))
         ready = {"pid": os.getpid(), "exports": self.exports, "services": self.services}

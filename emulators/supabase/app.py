@@ -4,17 +4,27 @@ import secrets
 from typing import Any
 
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.middleware.base import BaseHTTPMiddleware
 
 from emulators.context import Context
+from emulators.store import Store
 from emulators.supabase import keys, organizations, projects, settings
-from emulators.supabase.calls import ORGANIZATION, TOKEN, Call, RefusedError, route
+from emulators.supabase.calls import ORGANIZATION, Call, RefusedError, gate, no_route, refuse, route
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.project import find
 
 
 def exports(url: str) -> dict[str, str]:
-    """The environment variables that lead a client here."""
-    return {"SUPABASE_API_URL": url, "SUPABASE_ACCESS_TOKEN": TOKEN, "SUPABASE_ORG_SLUG": ORGANIZATION}
+    """The environment variables that lead a client here, but for the token."""
+    return {"SUPABASE_API_URL": url, "SUPABASE_ORG_SLUG": ORGANIZATION}
+
+
+def token(store: Store) -> str:
+    """The one access token, made up for each store."""
+    kept = store.get("supabase:token", "token") or {"value": f"sbp_{secrets.token_hex(20)}"}
+    store.put("supabase:token", "token", kept)
+    return str(kept["value"])
 
 
 def app(context: Context) -> Starlette:
@@ -25,8 +35,11 @@ def app(context: Context) -> Starlette:
     ]
     starlette = Starlette(
         routes=[*organizations.ROUTES, *keys.ROUTES, *settings.ROUTES, *projects.ROUTES, *local],
+        middleware=[Middleware(BaseHTTPMiddleware, dispatch=gate)],
+        exception_handlers={RefusedError: refuse, 404: no_route, 405: no_route},
     )
     starlette.state.context = context
+    starlette.state.token = token(context.store)
     starlette.state.databases = ProjectDatabases(context.postgres)
     starlette.state.databases.prepare()
     return starlette

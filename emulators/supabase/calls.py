@@ -7,6 +7,7 @@ from typing import Any
 
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import QueryParams
+from starlette.middleware.base import RequestResponseEndpoint
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -15,7 +16,7 @@ from emulators.context import Context
 from emulators.supabase.database import ProjectDatabases
 
 ORGANIZATION = "local-agency"
-TOKEN = "sbp_" + "0" * 40  # opens nothing but this emulator
+TYPES = {str: "string", bool: "boolean", list: "array", dict: "object"}
 LIMIT = 120  # requests a minute
 
 
@@ -38,45 +39,67 @@ class Call:
     query: QueryParams
     body: Any
 
-    def fields(self, *required: str, optional: tuple[str, ...] = ()) -> dict[str, Any]:
-        """The body's fields; a missing and an unknown one are refused."""
+    def fields(self, required: Mapping[str, type], optional: Mapping[str, type] | None = None) -> dict[str, Any]:
+        """The body's fields, of these types; a missing, an unknown and a mistyped one are refused."""
         if not isinstance(self.body, dict):
-            raise RefusedError(400, "Expected object, received nothing")
+            raise RefusedError(400, "Expected object")
         for name in required:
             if name not in self.body:
                 raise RefusedError(400, f"{name}: Required")
-        if unknown := sorted(self.body.keys() - {*required, *optional}):
+        known = {**required, **(optional or {})}
+        if unknown := sorted(self.body.keys() - known.keys()):
             raise RefusedError(400, f"Unrecognized key(s) in object: {', '.join(map(repr, unknown))}")
+        for name, value in self.body.items():
+            if not isinstance(value, known[name]):
+                raise RefusedError(400, f"{name}: Expected {TYPES[known[name]]}")
         return self.body
 
 
 Handler = Callable[[Call], Any]
 
 
+def strong(password: str) -> str:
+    """The password, if the service takes it."""
+    if len(password) < 4:
+        raise RefusedError(400, "password: String must contain at least 4 character(s)")
+    return password
+
+
 def route(method: str, path: str, handler: Handler, status: int = 200) -> Route:
     """A route whose handler runs in a thread and returns what is sent as JSON; None sends an empty body."""
 
     async def endpoint(request: Request) -> Response:
-        if not path.startswith("/_local/") and request.headers.get("authorization") != f"Bearer {TOKEN}":
-            return JSONResponse({"message": "Unauthorized"}, 401)
-        call = Call(
-            request.app.state.context, request.app.state.databases, request.path_params, request.query_params,
-            await _body(request),
-        )  # fmt: skip
-        try:
-            answer = await run_in_threadpool(handler, call)
-        except RefusedError as refused:
-            return JSONResponse({"message": refused.message}, refused.status, _limits())
-        if answer is None:
-            return Response(status_code=status, headers=_limits())
-        return JSONResponse(answer, status, _limits())
+        state = request.app.state
+        call = Call(state.context, state.databases, request.path_params, request.query_params, await _body(request))
+        answer = await run_in_threadpool(handler, call)
+        return Response(status_code=status) if answer is None else JSONResponse(answer, status)
 
     return Route(path, endpoint, methods=[method])
 
 
-def _limits() -> dict[str, str]:
+async def gate(request: Request, call_next: RequestResponseEndpoint) -> Response:
+    """Middleware: let in who has the token, and tell the rate limit with each answer."""
+    known = request.headers.get("authorization") == f"Bearer {request.app.state.token}"
+    if known or request.url.path.startswith("/_local/"):
+        answer = await call_next(request)
+    else:
+        answer = JSONResponse({"message": "Unauthorized"}, 401)
     # A stand-in on one machine has nobody to protect, so nothing is ever used up.
-    return {"X-RateLimit-Limit": str(LIMIT), "X-RateLimit-Remaining": str(LIMIT - 1), "X-RateLimit-Reset": "60"}
+    answer.headers["X-RateLimit-Limit"] = str(LIMIT)
+    answer.headers["X-RateLimit-Remaining"] = str(LIMIT - 1)
+    answer.headers["X-RateLimit-Reset"] = "60"
+    return answer
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """Exception handler of `RefusedError`."""
+    assert isinstance(error, RefusedError)
+    return JSONResponse({"message": error.message}, error.status)
+
+
+async def no_route(request: Request, error: Exception) -> Response:
+    """Exception handler of a path or method that is not emulated."""
+    return JSONResponse({"message": f"Cannot {request.method} {request.url.path}"}, 404)
 
 
 async def _body(request: Request) -> Any:
@@ -84,5 +107,5 @@ async def _body(request: Request) -> Any:
         return None
     try:
         return await request.json()
-    except JSONDecodeError:
+    except (JSONDecodeError, UnicodeDecodeError):
         raise RefusedError(400, "Unexpected token in JSON") from None

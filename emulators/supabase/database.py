@@ -1,5 +1,7 @@
 """A database per project in one Postgres server, each like a new Supabase project's, each with a login of its own."""
 
+import hashlib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +10,8 @@ from psycopg import sql
 
 from emulators.postgres import Postgres
 
-TEMPLATE = "supabase_template"
 HERE = Path(__file__).parent
+READER = "supabase_read_only_user"
 
 
 class ProjectDatabases:
@@ -21,6 +23,8 @@ class ProjectDatabases:
             row = admin.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
             # Row-level security proves nothing to a superuser, so the owner must not be one.
             self.owner = "project_owner" if row and row[0] else "postgres"
+        # Named after its content, so that a newer version of this file makes a newer template.
+        self._template = f"supabase_{hashlib.sha256(self._script('database.sql').encode()).hexdigest()[:12]}"
 
     @property
     def host(self) -> str:
@@ -42,21 +46,21 @@ class ProjectDatabases:
         """Make roles and the template database; what is there already is left alone."""
         with self._postgres.admin() as admin:
             admin.execute(self._script("roles.sql"))
-            if admin.execute("select from pg_database where datname = %s", (TEMPLATE,)).fetchone() is not None:
+            if admin.execute("select from pg_database where datname = %s", (self._template,)).fetchone() is not None:
                 return
-            building = sql.Identifier(f"{TEMPLATE}_building")
+            building = sql.Identifier(f"{self._template}_building")
             admin.execute(sql.SQL("drop database if exists {}").format(building))
             admin.execute(sql.SQL("create database {}").format(building))
-        with self._postgres.admin(f"{TEMPLATE}_building") as database:
+        with self._postgres.admin(f"{self._template}_building") as database:
             database.execute(self._script("database.sql"))
         with self._postgres.admin() as admin:
-            admin.execute(sql.SQL("alter database {} rename to {}").format(building, sql.Identifier(TEMPLATE)))
+            admin.execute(sql.SQL("alter database {} rename to {}").format(building, sql.Identifier(self._template)))
 
     def create(self, ref: str, password: str) -> None:
         """Make a project's database and its login `postgres.<ref>`, which acts as the owner."""
         login = sql.Identifier(self.login(ref))
         with self._postgres.admin() as admin:
-            self._copy(admin, TEMPLATE, ref)
+            self._copy(admin, self._template, ref)
             admin.execute(sql.SQL("create role {} login bypassrls createrole").format(login))
             admin.execute(sql.SQL("grant {} to {}").format(sql.Identifier(self.owner), login))
             admin.execute(sql.SQL("alter role {} set role = {}").format(login, sql.Literal(self.owner)))
@@ -93,11 +97,18 @@ class ProjectDatabases:
             admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
             admin.execute(sql.SQL("drop role if exists {}").format(login))
 
-    def query(self, ref: str, text: str) -> list[dict[str, Any]]:
-        """Run SQL as the owner and give the rows of the last statement that has any."""
-        with self._postgres.admin(ref, autocommit=False) as database:
-            database.execute(sql.SQL("set local role {}").format(sql.Identifier(self.owner)))
-            cursor = database.execute(text.encode())
+    def query(self, ref: str, text: str, parameters: Sequence[Any], *, read_only: bool) -> list[dict[str, Any]]:
+        """Run SQL as the owner, or as who may only read, and give the rows of the last statement that has any.
+
+        Raises:
+            psycopg.Error: as Postgres gave it; nothing of the text took effect.
+        """
+        # As options they outlive a COMMIT and a RESET in the text.
+        settings = {"role": READER if read_only else self.owner, "search_path": '"$user",public,extensions'}
+        settings |= {"default_transaction_read_only": "on"} if read_only else {}
+        options = " ".join(f"-c {name}={value}" for name, value in settings.items())
+        with self._postgres.admin(ref, options=options) as database:
+            cursor = psycopg.RawCursor(database).execute(text.encode(), parameters or None)
             rows: list[dict[str, Any]] = []
             while True:
                 if cursor.description is not None:
@@ -113,7 +124,7 @@ class ProjectDatabases:
 
     def _copy(self, admin: psycopg.Connection[Any], source: str, name: str) -> None:
         # Nobody may be connected to what is copied; pooled connections of the owner would be.
-        if source != TEMPLATE:
+        if source != self._template:
             self._disconnect(admin, source)
         names = sql.Identifier(name), sql.Identifier(source), sql.Identifier(self.owner)
         admin.execute(sql.SQL("create database {} template {} owner {}").format(*names))

@@ -10,6 +10,7 @@ grant usage on schema public, extensions, auth, storage to anon, authenticated, 
 grant all on schema public, extensions to "{owner}";
 alter schema public owner to "{owner}";
 create publication supabase_realtime;
+alter publication supabase_realtime owner to "{owner}";
 
 create table auth.users (
   instance_id uuid,
@@ -24,6 +25,9 @@ create table auth.users (
   confirmation_sent_at timestamptz,
   recovery_token varchar(255),
   recovery_sent_at timestamptz,
+  email_change_token_new varchar(255),
+  email_change varchar(255),
+  email_change_sent_at timestamptz,
   last_sign_in_at timestamptz,
   raw_app_meta_data jsonb,
   raw_user_meta_data jsonb,
@@ -32,8 +36,15 @@ create table auth.users (
   updated_at timestamptz,
   phone text unique,
   phone_confirmed_at timestamptz,
+  phone_change text default '',
+  phone_change_token varchar(255) default '',
+  phone_change_sent_at timestamptz,
   confirmed_at timestamptz generated always as (least(email_confirmed_at, phone_confirmed_at)) stored,
+  email_change_token_current varchar(255) default '',
+  email_change_confirm_status smallint default 0,
   banned_until timestamptz,
+  reauthentication_token varchar(255) default '',
+  reauthentication_sent_at timestamptz,
   is_sso_user boolean not null default false,
   deleted_at timestamptz,
   is_anonymous boolean not null default false

@@ -2,48 +2,56 @@
 
 import base64
 import hashlib
+import hmac
 import json
 import re
 import secrets
 import uuid
+from datetime import datetime
 from typing import Any
 
 from emulators.supabase import project as projects
 from emulators.supabase.calls import Call, RefusedError, route
 
 SERVICE_ROLE = {"role": "service_role"}
+OPTIONAL = {"description": str, "secret_jwt_template": dict}
 MASK = "·"
+TEN_YEARS = 315_360_000  # seconds
 
 Key = dict[str, Any]
 
 
-def new_keys() -> list[Key]:
-    """The keys of a new project."""
-    return [_legacy("anon"), _legacy("service_role"), _make("publishable", "default"), _make("secret", "default")]
+def new_keys(ref: str, secret: str, now: datetime) -> list[Key]:
+    """The keys of a new project; the legacy ones are tokens signed with the project's secret."""
+    legacy = [_legacy(role, ref, secret, int(now.timestamp())) for role in ("anon", "service_role")]
+    return [*legacy, _make("publishable", "default", now), _make("secret", "default", now)]
 
 
-def _legacy(role: str) -> Key:
-    token = f"{_part({'alg': 'HS256', 'typ': 'JWT'})}.{_part({'iss': 'supabase', 'role': role})}"
-    return {"id": role, "name": role, "type": "legacy", "api_key": f"{token}.{secrets.token_urlsafe(32)}"}
+def _legacy(role: str, ref: str, secret: str, issued: int) -> Key:
+    claims = {"iss": "supabase", "ref": ref, "role": role, "iat": issued, "exp": issued + TEN_YEARS}
+    signed = ".".join(_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
+    signature = _base64(hmac.digest(secret.encode(), signed.encode(), "sha256"))
+    names = {"id": role, "name": role, "type": "legacy", "api_key": f"{signed}.{signature}"}
+    return names | {"description": f"Legacy {role} API key"}
 
 
-def _part(value: dict[str, str]) -> str:
-    return base64.urlsafe_b64encode(json.dumps(value).encode()).decode().rstrip("=")
+def _base64(value: bytes) -> str:
+    return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
-def _make(kind: str, name: str, description: str | None = None) -> Key:
-    value = f"sb_{kind}_{secrets.token_urlsafe(24)}"
-    key = {"id": str(uuid.uuid4()), "name": name, "type": kind, "api_key": value, "description": description}
-    return key | ({"secret_jwt_template": SERVICE_ROLE} if kind == "secret" else {})
+def _make(kind: str, name: str, now: datetime, description: str | None = None) -> Key:
+    names = {"id": str(uuid.uuid4()), "name": name, "type": kind, "description": description}
+    template = SERVICE_ROLE if kind == "secret" else None
+    times = {"inserted_at": now.isoformat(), "updated_at": now.isoformat()}
+    return names | times | {"api_key": f"sb_{kind}_{secrets.token_urlsafe(24)}", "secret_jwt_template": template}
 
 
 def _shown(key: Key, *, reveal: bool) -> Key:
-    if key["type"] == "legacy":
-        return {**key, "prefix": None, "hash": None, "description": None}
-    value, digest = key["api_key"], hashlib.sha256(key["api_key"].encode()).hexdigest()
+    value = key["api_key"]
+    digest = _base64(hashlib.sha256(value.encode()).digest())
+    prefix = value.rpartition(".")[2][:5] if key["type"] == "legacy" else value[: len(f"sb_{key['type']}_") + 5]
     masked = key["type"] == "secret" and not reveal
-    shown = value[:16] + MASK * 10 if masked else value
-    return {**key, "api_key": shown, "prefix": value.split("_")[2][:5], "hash": digest}
+    return {**key, "api_key": prefix + MASK * 10 if masked else value, "prefix": prefix, "hash": digest}
 
 
 def _reveal(call: Call) -> bool:
@@ -59,28 +67,56 @@ def _list(call: Call) -> Any:
 
 
 def _create(call: Call) -> Any:
-    project = projects.find(call)
-    given = call.fields("type", "name", optional=("description", "secret_jwt_template"))
+    given = call.fields({"type": str, "name": str}, OPTIONAL)
     if given["type"] not in ("publishable", "secret"):
         raise RefusedError(400, "type: Invalid enum value")
-    if not re.fullmatch(r"[a-z_][a-z0-9_]+", str(given["name"])) or not 4 <= len(given["name"]) <= 64:
+    with projects.changing(call) as project:
+        _check_name(project, given["type"], given["name"])
+        key = _make(given["type"], given["name"], call.context.clock(), given.get("description"))
+        project["keys"].append(key)
+    return _shown(key, reveal=_reveal(call))
+
+
+def _check_name(project: projects.Project, kind: str, name: str) -> None:
+    if not re.fullmatch(r"[a-z_][a-z0-9_]{3,63}", name):
         raise RefusedError(400, "name: Invalid")
-    if any((key["type"], key["name"]) == (given["type"], given["name"]) for key in project["keys"]):
-        raise RefusedError(400, f"API key with name {given['name']} already exists")
-    key = _make(given["type"], given["name"], given.get("description"))
-    project["keys"].append(key)
-    projects.save(call, project)
+    if any((key["type"], key["name"]) == (kind, name) for key in project["keys"]):
+        raise RefusedError(400, f"API key with name {name} already exists")
+
+
+def _find(call: Call, project: projects.Project) -> Key:
+    for key in project["keys"]:
+        if key["id"] == call.path["id"]:
+            found: Key = key
+            return found
+    raise RefusedError(404, "API key not found")
+
+
+def _new_style(key: Key) -> Key:
+    if key["type"] == "legacy":
+        raise RefusedError(400, "Legacy API keys can only be switched off together")
+    return key
+
+
+def _read(call: Call) -> Any:
+    return _shown(_find(call, projects.find(call)), reveal=_reveal(call))
+
+
+def _update(call: Call) -> Any:
+    given = call.fields({}, {"name": str, **OPTIONAL})
+    with projects.changing(call) as project:
+        key = _new_style(_find(call, project))
+        if given.get("name", key["name"]) != key["name"]:
+            _check_name(project, key["type"], given["name"])
+        key |= {**given, "updated_at": call.context.clock().isoformat()}
     return _shown(key, reveal=_reveal(call))
 
 
 def _delete(call: Call) -> Any:
-    project = projects.find(call)
-    for key in project["keys"]:
-        if key["id"] == call.path["id"] and key["type"] != "legacy":
-            project["keys"].remove(key)
-            projects.save(call, project)
-            return _shown(key, reveal=False)
-    raise RefusedError(404, "API key not found")
+    with projects.changing(call) as project:
+        key = _new_style(_find(call, project))
+        project["keys"].remove(key)
+    return _shown(key, reveal=_reveal(call))
 
 
 def _legacy_state(call: Call) -> Any:
@@ -88,9 +124,11 @@ def _legacy_state(call: Call) -> Any:
 
 
 def _legacy_switch(call: Call) -> Any:
-    project = projects.find(call)
-    project["legacy_keys"] = call.query.get("enabled") == "true"
-    projects.save(call, project)
+    wanted = call.query.get("enabled")
+    if wanted not in ("true", "false"):
+        raise RefusedError(400, "enabled: Expected boolean")
+    with projects.changing(call) as project:
+        project["legacy_keys"] = wanted == "true"
     return {"enabled": project["legacy_keys"]}
 
 
@@ -99,5 +137,7 @@ ROUTES = [
     route("POST", "/v1/projects/{ref}/api-keys", _create, 201),
     route("GET", "/v1/projects/{ref}/api-keys/legacy", _legacy_state),
     route("PUT", "/v1/projects/{ref}/api-keys/legacy", _legacy_switch),
+    route("GET", "/v1/projects/{ref}/api-keys/{id}", _read),
+    route("PATCH", "/v1/projects/{ref}/api-keys/{id}", _update),
     route("DELETE", "/v1/projects/{ref}/api-keys/{id}", _delete),
 ]

@@ -25,7 +25,9 @@ REGIONS = {
     "ap-northeast-2": "Northeast Asia (Seoul)",
     "ap-east-1": "East Asia (Hong Kong)",
 }
-GROUPS = {"americas": "Americas", "emea": "Europe, Middle East and Africa", "apac": "Asia-Pacific"}
+# Smart group -> the region where its projects land.
+GROUPS = {"americas": "us-east-1", "emea": "eu-west-2", "apac": "ap-southeast-1"}
+GROUP_NAMES = {"americas": "Americas", "emea": "Europe, Middle East and Africa", "apac": "Asia-Pacific"}
 
 
 def known(slug: str) -> str:
@@ -47,7 +49,7 @@ def _get(call: Call) -> Any:
 
 def _regions(call: Call) -> Any:
     known(call.query.get("organization_slug", ""))
-    groups = [{"name": name, "code": code, "type": "smartGroup"} for code, name in GROUPS.items()]
+    groups = [{"name": name, "code": code, "type": "smartGroup"} for code, name in GROUP_NAMES.items()]
     specific = [{"name": name, "code": code, "type": "specific", "provider": "AWS"} for code, name in REGIONS.items()]
     recommended = {"smartGroup": groups[1], "specific": specific[6:8]}
     return {"recommendations": recommended, "all": {"smartGroup": groups, "specific": specific}}

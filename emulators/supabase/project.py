@@ -1,11 +1,17 @@
 """A project as the emulator keeps it: its phases follow the clock, and its database is up before its services."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from emulators.supabase.calls import Call, RefusedError
 
 KIND = "supabase:project"
-SIZES = ("nano", "micro", "small", "medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge")
+SIZES = (
+    "nano", "micro", "small", "medium", "large", "xlarge", "2xlarge", "4xlarge", "8xlarge", "12xlarge", "16xlarge",
+    *(f"{size}{kind}" for size in ("24xlarge", "48xlarge")
+      for kind in ("", "_optimized_cpu", "_optimized_memory", "_high_memory")),
+)  # fmt: skip
 DATABASE_UP = 0.4  # of the time that a project takes; its services follow one by one
 # Phase that ends by itself -> what it ends in.
 ENDS_IN = {"coming up": "active", "restoring": "active", "pausing": "inactive"}
@@ -23,16 +29,19 @@ def find(call: Call) -> Project:
 
 
 def settle(call: Call, project: Project) -> Project:
-    """Let the clock end a phase whose time has passed."""
+    """Let the clock end a phase whose time has passed; looking at a project writes nothing."""
     if project["phase"] in ENDS_IN and age(call, project) >= call.context.startup:
         project["phase"] = ENDS_IN[project["phase"]]
-        save(call, project)
     return project
 
 
-def save(call: Call, project: Project) -> None:
-    """Keep a project."""
-    call.context.store.put(KIND, project["ref"], project)
+@contextmanager
+def changing(call: Call) -> Iterator[Project]:
+    """The project that the path names, kept as it is at the end; nobody else changes it meanwhile."""
+    with call.context.store.transaction():
+        project = find(call)
+        yield project
+        call.context.store.put(KIND, project["ref"], project)
 
 
 def database_up(call: Call, project: Project) -> bool:
@@ -57,4 +66,3 @@ def status(call: Call, project: Project) -> str:
 def enter(call: Call, project: Project, phase: str) -> None:
     """Let a phase begin now."""
     project |= {"phase": phase, "since": call.context.clock().timestamp()}
-    save(call, project)

@@ -1,14 +1,14 @@
 """Projects: they come up over time, the database first, and are changed, paused, restored and deleted."""
 
 import random
+import secrets
 import string
 import zlib
-from datetime import UTC
 from typing import Any
 
-from emulators.supabase.calls import Call, RefusedError, route
+from emulators.supabase.calls import Call, RefusedError, route, strong
 from emulators.supabase.keys import new_keys
-from emulators.supabase.organizations import REGIONS, known
+from emulators.supabase.organizations import GROUPS, REGIONS, known
 from emulators.supabase.project import (
     DATABASE_UP,
     ENDS_IN,
@@ -16,16 +16,17 @@ from emulators.supabase.project import (
     SIZES,
     Project,
     age,
+    changing,
     database_up,
     enter,
     find,
-    save,
     settle,
     status,
 )
 
-OPTIONAL = ("organization_id", "plan", "region", "region_selection", "kps_enabled", "desired_instance_size",
-            "template_url")  # fmt: skip
+REQUIRED = {"db_pass": str, "name": str, "organization_slug": str}
+OPTIONAL = {"organization_id": str, "plan": str, "region": str, "region_selection": dict, "kps_enabled": bool,
+            "desired_instance_size": str, "template_url": str}  # fmt: skip
 SERVICES = ("db", "db_postgres_user", "pooler", "pg_bouncer", "rest", "auth", "storage", "realtime")
 
 
@@ -39,50 +40,62 @@ def _short(project: Project) -> Project:
 
 
 def _create(call: Call) -> Any:
-    given = call.fields("db_pass", "name", "organization_slug", optional=OPTIONAL)
-    selection = given.get("region_selection") or {"type": "specific", "code": given.get("region", "us-east-1")}
-    if selection.get("type") == "specific" and selection.get("code") not in REGIONS:
-        raise RefusedError(400, "region_selection.code: Invalid enum value")
+    given = call.fields(REQUIRED, OPTIONAL)
+    ref, secret = "".join(random.SystemRandom().choices(string.ascii_lowercase, k=20)), secrets.token_urlsafe(40)
     size = given.get("desired_instance_size", "micro")
     if size not in SIZES:
         raise RefusedError(400, "desired_instance_size: Invalid enum value")
-    if not isinstance(given["name"], str) or not 1 <= len(given["name"]) <= 256:
-        raise RefusedError(400, "name: must be 1 to 256 characters")
-    _strong(given["db_pass"])
-    project = {
-        "ref": "".join(random.SystemRandom().choices(string.ascii_lowercase, k=20)),
-        "name": given["name"],
+    project: Project = {
+        "ref": ref,
+        "name": _name(given["name"]),
         "organization_slug": known(given["organization_slug"]),
-        "region": selection["code"] if selection["type"] == "specific" else "eu-west-2",
+        "region": _region(given),
         "instance_size": size,
-        "created_at": call.context.clock().astimezone(UTC).isoformat(),
-        "keys": new_keys(),
+        "created_at": call.context.clock().isoformat(),
+        "jwt_secret": secret,
+        "keys": new_keys(ref, secret, call.context.clock()),
         "legacy_keys": True,
         "db_schema": "public,graphql_public",
     }
-    call.databases.create(project["ref"], given["db_pass"])
+    call.databases.create(ref, strong(given["db_pass"]))
     enter(call, project, "coming up")
+    call.context.store.put(KIND, ref, project)
     return _record(call, project) | {"status": "UNKNOWN"}
 
 
-def _strong(password: Any) -> None:
-    if not isinstance(password, str) or len(password) < 4:
-        raise RefusedError(400, "password: String must contain at least 4 character(s)")
+def _name(given: str) -> str:
+    if not 1 <= len(given) <= 256:
+        raise RefusedError(400, "name: String must contain 1 to 256 character(s)")
+    return given
+
+
+def _region(given: dict[str, Any]) -> str:
+    if "region" in given and "region_selection" in given:
+        raise RefusedError(400, "region and region_selection are mutually exclusive")
+    chosen = given.get("region_selection", {"type": "specific", "code": given.get("region", "us-east-1")})
+    offered = {"specific": {code: code for code in REGIONS}, "smartGroup": GROUPS}
+    found = offered.get(str(chosen.get("type")), {}).get(str(chosen.get("code")))
+    if found is None:
+        raise RefusedError(400, "region_selection.code: Invalid enum value")
+    return found
 
 
 def _get(call: Call) -> Any:
-    project = find(call)
+    return _whole(call, find(call))
+
+
+def _list(call: Call) -> Any:
+    return [_whole(call, settle(call, project)) for project in call.context.store.all(KIND).values()]
+
+
+def _whole(call: Call, project: Project) -> Project:
     database = {"host": call.databases.host, "version": call.databases.version}
     return _record(call, project) | {"database": database | {"postgres_engine": "17", "release_channel": "ga"}}
 
 
 def _rename(call: Call) -> Any:
-    project = find(call)
-    name = call.fields("name")["name"]
-    if not isinstance(name, str) or not 1 <= len(name) <= 256:
-        raise RefusedError(400, "name: must be 1 to 256 characters")
-    project["name"] = name
-    save(call, project)
+    with changing(call) as project:
+        project["name"] = _name(call.fields({"name": str})["name"])
     return _short(project)
 
 
@@ -96,19 +109,19 @@ def _delete(call: Call) -> Any:
 
 
 def _pause(call: Call) -> None:
-    project = find(call)
-    if project["phase"] != "active":
-        raise RefusedError(400, "Project is not active.")
-    call.databases.set_login(project["ref"], allowed=False)
-    enter(call, project, "pausing")
+    with changing(call) as project:
+        if project["phase"] != "active":
+            raise RefusedError(400, "Project is not active.")
+        call.databases.set_login(project["ref"], allowed=False)
+        enter(call, project, "pausing")
 
 
 def _restore(call: Call) -> None:
-    project = find(call)
-    if project["phase"] != "inactive":
-        raise RefusedError(400, "Project is not paused.")
-    call.databases.set_login(project["ref"], allowed=True)
-    enter(call, project, "restoring")
+    with changing(call) as project:
+        if project["phase"] != "inactive":
+            raise RefusedError(400, "Project is not paused.")
+        call.databases.set_login(project["ref"], allowed=True)
+        enter(call, project, "restoring")
 
 
 def _of_organization(call: Call) -> Any:
@@ -155,6 +168,7 @@ def _service(call: Call, project: Project, name: str) -> dict[str, Any]:
 
 
 ROUTES = [
+    route("GET", "/v1/projects", _list),
     route("POST", "/v1/projects", _create, 201),
     route("GET", "/v1/projects/{ref}", _get),
     route("PATCH", "/v1/projects/{ref}", _rename),

@@ -1,14 +1,12 @@
 """What is set on a project's database: pooler, password, compute size, Data API; and SQL run through the API."""
 
-import datetime
-import decimal
-import uuid
+import json
 from typing import Any
 
 import psycopg
 
 from emulators.supabase import project as projects
-from emulators.supabase.calls import Call, RefusedError, route
+from emulators.supabase.calls import Call, RefusedError, route, strong
 
 HOURLY = {"type": "usage", "interval": "hourly", "amount": 0.01344, "description": "$0.01344/hour"}
 
@@ -27,29 +25,29 @@ def _pooler(call: Call) -> Any:
 
 def _password(call: Call) -> Any:
     project = projects.find(call)
-    password = call.fields("password")["password"]
-    if not isinstance(password, str) or len(password) < 4:
-        raise RefusedError(400, "password: String must contain at least 4 character(s)")
-    call.databases.set_password(project["ref"], password)
+    call.databases.set_password(project["ref"], strong(call.fields({"password": str})["password"]))
     return {"message": "Successfully updated password"}
 
 
 def _query(call: Call) -> Any:
     project = projects.find(call)
-    given = call.fields("query", optional=("parameters", "read_only"))
+    given = call.fields({"query": str}, {"parameters": list, "read_only": bool})
+    if not given["query"]:
+        raise RefusedError(400, "query: String must contain at least 1 character(s)")
     if not projects.database_up(call, project):
         raise RefusedError(400, "Failed to run sql query: connect ECONNREFUSED 127.0.0.1:5432")
     try:
-        rows = call.databases.query(project["ref"], given["query"])
+        rows = call.databases.query(
+            project["ref"], given["query"], given.get("parameters", []), read_only=given.get("read_only", False)
+        )
     except psycopg.Error as error:
-        text = f"Failed to run sql query: ERROR:  {error.sqlstate}: {error.diag.message_primary}"
-        raise RefusedError(400, text) from None
-    return [{name: _json(value) for name, value in row.items()} for row in rows]
+        raise RefusedError(400, f"Failed to run sql query: ERROR:  {error.sqlstate}: {error}") from None
+    return json.loads(json.dumps(rows, default=_text))
 
 
-def _json(value: Any) -> Any:
-    plain = str, decimal.Decimal, uuid.UUID, datetime.date, datetime.time, datetime.timedelta
-    return str(value) if isinstance(value, plain) else value
+def _text(value: Any) -> str:
+    """What JSON has no form for, as Postgres writes it."""
+    return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
 def _addons(call: Call) -> Any:
@@ -61,19 +59,18 @@ def _addons(call: Call) -> Any:
 
 
 def _resize(call: Call) -> None:
-    project = projects.find(call)
-    given = call.fields("addon_type", "addon_variant")
-    size = str(given["addon_variant"]).removeprefix("ci_")
+    given = call.fields({"addon_type": str, "addon_variant": str})
+    size = given["addon_variant"].removeprefix("ci_")
     if given["addon_type"] != "compute_instance" or size not in projects.SIZES[1:]:
         raise RefusedError(400, "addon_variant: Invalid enum value")
-    project["instance_size"] = size
-    projects.save(call, project)
+    with projects.changing(call) as project:
+        project["instance_size"] = size
 
 
 def _data_api(call: Call) -> Any:
-    schema = projects.find(call)["db_schema"]
-    limits = {"max_rows": 1000, "db_extra_search_path": "public, extensions", "db_pool": 10}
-    return {"db_schema": schema, **limits}
+    project = projects.find(call)
+    limits = {"max_rows": 1000, "db_extra_search_path": "public, extensions", "db_pool": None}
+    return {"db_schema": project["db_schema"], **limits, "jwt_secret": project["jwt_secret"]}
 
 
 ROUTES = [
