@@ -70,7 +70,8 @@ class Harness:
             return
         entry = {"method": scope["method"], "path": scope["path"], "status": None}
         self._log.append(entry)
-        fault = next((fault for fault in self._faults if fault.strikes(scope["method"], scope["path"])), None)
+        # All are asked, because all count.
+        fault = next(iter([fault for fault in self._faults if fault.strikes(scope["method"], scope["path"])]), None)
         await asyncio.sleep(self._latency + (fault.delay if fault else 0.0))
 
         async def noted(message: Message) -> None:
@@ -78,23 +79,18 @@ class Harness:
                 entry["status"] = message["status"]
             await send(message)
 
-        if fault is None or not (fault.status or fault.drop):
-            await self._app(scope, receive, noted)
-        elif fault.drop:
-            await self._break(fault, scope, receive, send)
-        else:
-            await Response(fault.body, fault.status or 500)(scope, receive, noted)
-
-    async def _break(self, fault: Fault, scope: Scope, receive: Receive, send: Send) -> None:
         async def nowhere(message: Message) -> None:
             pass
 
-        if fault.drop == "after":
-            await self._app(scope, receive, nowhere)
-        # A promised byte that never comes: the server closes the connection and the client cannot know more.
-        start = {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]}
-        await send(start)
-        await send({"type": "http.response.body", "body": b""})
+        if fault is None or not (fault.status or fault.drop):
+            await self._app(scope, receive, noted)
+        elif fault.status:
+            await Response(fault.body, fault.status)(scope, receive, noted)
+        else:
+            if fault.drop == "after":
+                await self._app(scope, receive, nowhere)
+            # An answer that never ends: the server closes the connection and the client cannot know more.
+            await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"1")]})
 
     async def _control(self, request: Request) -> Response:
         if request.url.path == "/_emulator/faults":
