@@ -6,14 +6,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from automation.rehearsal.provider import InProcess, ProviderError
+from automation.rehearsal.provider import Provider, ProviderError
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, plain
 
 UNSUPPORTED = frozenset({"assetPaths", "archivePaths"})
 
 
-class CommandProvider(InProcess):
+class CommandProvider(Provider):
     """Runs `create`, `update` (else `create` again) and `delete`.
 
     Args:

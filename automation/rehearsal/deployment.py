@@ -1,6 +1,7 @@
 """Decides, for each declared resource, between create, same, update and replace, and carries it out."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 from automation.engine import Step
@@ -74,56 +75,42 @@ class Deployment:
 
     def _register_custom(self, goal: Goal, old: Resource | None) -> Resource:
         provider = self._providers.find(goal.resource.type)
-        recreated = old is not None and old.urn in self._recreated
-        new = _checked(provider, goal, None if recreated else old)
         if old is None:
-            return self._create(provider, goal, new, "create", None, ())
-        if recreated or old.pending_replacement:
-            return self._create(provider, goal, new, "replace", old, ())
+            return self._create(provider, goal, None, Step(goal.resource.urn, "create"))
+        if old.pending_replacement or old.urn in self._recreated:
+            return self._create(provider, goal, old, Step(goal.resource.urn, "replace"))
+        new = _checked(provider, goal, old)
         change = _compare(provider, goal, old, new)
+        changed = tuple(map(written, change.paths))
         if not change.counts:
-            return self._same(provider, goal, old, new)
+            step = Step(new.urn, "same", simulated=provider.simulated)
+            return self._settle(goal, new, old, step, lambda: (old.id, old.outputs))
         if not change.replaces:
-            return self._update(provider, goal, old, new, change)
+            unknown = bool(changed) and all(has_unknown(at(new.inputs, path)) for path in change.paths)
+            step = Step(new.urn, "update", changed=changed, unknown_only=unknown, simulated=provider.simulated)
+            update = provider.planned if self._journal.preview else provider.update
+            return self._settle(goal, new, old, step, lambda: (old.id, update(old, new.inputs)))
         if new.protect and old.protect:
             raise ProviderError("is protected and would be replaced: remove `protect` first")
         if change.delete_before:
             self._delete_before(old)
-        return self._create(provider, goal, _checked(provider, goal, None), "replace", old, change.paths)
+        return self._create(provider, goal, old, Step(new.urn, "replace", changed=changed))
 
-    def _same(self, provider: Provider, goal: Goal, old: Resource, new: Resource) -> Resource:
-        with self._journal.step(Step(new.urn, "same", simulated=provider.simulated), new):
-            new = replace(new, id=old.id, outputs=mark_secrets(old.outputs, new.inputs, names=goal.secret_outputs))
-            self._journal.put(new, old)
-        return new
+    def _create(self, provider: Provider, goal: Goal, old: Resource | None, step: Step) -> Resource:
+        new = _checked(provider, goal, None)
+        step = replace(step, simulated=provider.simulated)
+        if self._journal.preview:
+            return self._settle(goal, new, old, step, lambda: ("", new.inputs))
+        return self._settle(goal, new, old, step, lambda: provider.create(new.urn, new.inputs))
 
-    def _update(self, provider: Provider, goal: Goal, old: Resource, new: Resource, change: Change) -> Resource:
-        unknown = bool(change.paths) and all(has_unknown(at(new.inputs, path)) for path in change.paths)
-        changed = tuple(map(written, change.paths))
-        step = Step(new.urn, "update", changed=changed, unknown_only=unknown, simulated=provider.simulated)
-        with self._journal.step(step, new):
-            outputs = provider.planned(old, new.inputs) if self._journal.preview else provider.update(old, new.inputs)
-            new = replace(new, id=old.id, outputs=mark_secrets(outputs, new.inputs, names=goal.secret_outputs))
-            self._journal.put(new, old)
-        return new
-
-    def _create(
-        self,
-        provider: Provider,
-        goal: Goal,
-        new: Resource,
-        operation: str,
-        old: Resource | None,
-        paths: tuple[Path, ...],
+    def _settle(
+        self, goal: Goal, new: Resource, old: Resource | None, step: Step, work: Callable[[], tuple[str, Properties]]
     ) -> Resource:
-        step = Step(new.urn, operation, changed=tuple(map(written, paths)), simulated=provider.simulated)
+        """One step whose work gives id and outputs; a replaced resource stays in the state until it is deleted."""
         with self._journal.step(step, new):
-            id_, outputs = ("", dict(new.inputs)) if self._journal.preview else provider.create(new.urn, new.inputs)
+            id_, outputs = work()
             new = replace(new, id=id_, outputs=mark_secrets(outputs, new.inputs, names=goal.secret_outputs))
-            gone = old is not None and old.pending_replacement
-            if old is not None and not gone:
-                old.delete = True
-            self._journal.put(new, old if gone else None)
+            self._journal.put(new, old, condemn=step.operation == "replace")
         return new
 
     def _delete_before(self, old: Resource) -> None:

@@ -10,14 +10,14 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from automation.rehearsal.provider import Diff, Live, ProviderError
+from automation.rehearsal.provider import Diff, Live, Provider, ProviderError
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, decode, encode
 
 HOST = Path(__file__).with_name("provider_host.py")
 
 
-class DynamicProvider:
+class DynamicProvider(Provider):
     """Speaks to the server as Pulumi does. Use `start` early, `stop` always.
 
     Args:
@@ -26,8 +26,6 @@ class DynamicProvider:
         config: the stack's configuration, with full keys.
         log: file that takes what the server prints.
     """
-
-    simulated = False
 
     def __init__(self, root: Path, environment: Mapping[str, str], config: Mapping[str, str], log: Path) -> None:
         self._root, self._environment, self._config, self._log = root, environment, config, log
@@ -89,9 +87,6 @@ class DynamicProvider:
             id=old.id, urn=old.urn, olds=encode(old.outputs), news=encode(news), old_inputs=encode(old.inputs)
         )
         return decode(self._call("Update", request).properties)
-
-    def planned(self, old: Resource, news: Mapping[str, Any]) -> Properties:
-        return dict(news)
 
     def read(self, old: Resource) -> Live | None:
         request = provider_pb2.ReadRequest(

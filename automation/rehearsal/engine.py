@@ -50,7 +50,7 @@ class Rehearsal:
         root: the folder of `Pulumi.yaml` and `__main__.py`, where the program and its providers run.
         stack: the stack's name.
         environment: complete environment of the program and provider processes.
-        state_folder: takes the stack's state, its lock and what its providers print.
+        state_folder: takes the state, its lock, and what program and providers print.
 
     Raises:
         OperatorError: a service's address in the environment is not on this machine.
@@ -60,7 +60,7 @@ class Rehearsal:
 
     def __init__(self, root: Path, stack: str, environment: Mapping[str, str], state_folder: Path) -> None:
         require_loopback(environment)
-        self._root, self._stack, self._folder = root, stack, state_folder
+        self._root, self._stack, self._log = root, stack, state_folder / f"{stack}.log"
         self._environment = dict(environment)
         self._state = StateFile(state_folder, stack, environment)
 
@@ -104,12 +104,12 @@ class Rehearsal:
     def _run(self, work: Callable[[_Operation], None], on_step: OnStep | None, *, writes: bool = True) -> Outcome:
         """One operation, from the state before to the state after; its processes have ended when this returns."""
         began, project = time.monotonic(), read_project(self._root, self._stack)
-        self._folder.mkdir(parents=True, exist_ok=True)
+        self._log.parent.mkdir(parents=True, exist_ok=True)
         with deferred(), self._state.lock() if writes else nullcontext() as lock:
             before = self._state.load()
             journal = Journal(before, self._state.save if writes else None, on_step)
             log, variables = Log(), self._variables(project)
-            providers = Providers(self._root, variables, project.config, self._folder / f"{self._stack}.log")
+            providers = Providers(self._root, variables, project.config, self._log)
             deployment = Deployment(journal, providers)
             monitor = Monitor(deployment, journal, project.name, self._stack)
             with serving(monitor, log) as address:
@@ -133,22 +133,25 @@ class Rehearsal:
         operation.monitor.wait()
         operation.journal.require_running()
         if code and not operation.log.errors:
-            operation.log.errors.append(f"the program ended with exit code {code}")
+            operation.log.errors.append(f"the program ended with exit code {code}; see {self._log}")
         if not operation.log.errors:
             operation.deployment.deletion.delete_all(operation.deployment.unused())
 
     def _run_program(self, operation: _Operation) -> int:
         project, dry_run = operation.project, str(operation.journal.preview).lower()
         arguments = [operation.address, project.name, self._stack, ORGANIZATION, str(PARALLEL), dry_run]
-        return subprocess.run(
-            [sys.executable, "-P", str(LANGUAGE), *arguments],
-            cwd=self._root,
-            env={**self._variables(project), "PULUMI_CONFIG": json.dumps(dict(project.config))},
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            check=False,
-            process_group=0,
-        ).returncode
+        with self._log.open("ab") as log:
+            return subprocess.run(
+                [sys.executable, "-P", str(LANGUAGE), *arguments],
+                cwd=self._root,
+                env={**self._variables(project), "PULUMI_CONFIG": json.dumps(dict(project.config))},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                check=False,
+                # An interrupt from the keyboard is the engine's to handle.
+                process_group=0,
+            ).returncode
 
     def _variables(self, project: Project) -> dict[str, str]:
         names = {"PULUMI_PROJECT": project.name, "PULUMI_STACK": self._stack, "PULUMI_ORGANIZATION": ORGANIZATION}

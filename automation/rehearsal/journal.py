@@ -48,11 +48,13 @@ class Journal:
         with self._lock:
             return Snapshot([*self._made, *self._kept], dict(self._pending))
 
-    def put(self, new: Resource, old: Resource | None = None) -> None:
-        """Take a resource into the state, in place of its old self."""
+    def put(self, new: Resource, old: Resource | None = None, *, condemn: bool = False) -> None:
+        """Take a resource into the state, in place of its old self; one to `condemn` stays until it is deleted."""
         with self._lock:
             self._made.append(new)
-            if old is not None:
+            if old is not None and condemn and not old.pending_replacement:
+                old.delete = True
+            elif old is not None:
                 self.drop(old)
 
     def drop(self, old: Resource) -> None:
@@ -107,10 +109,12 @@ class Journal:
         error, found = None, dict[str, Any]()
         try:
             yield found
-        except ProviderError as failure:
-            error = redact(str(failure), resource.inputs, resource.outputs)
+        except Exception as failure:
+            known = isinstance(failure, ProviderError)
+            said = str(failure) if known else f"unexpected {type(failure).__name__}: {failure}"
+            error = redact(said, resource.inputs, resource.outputs)
             self.fail(resource.name, error)
-            raise Stopped from None
+            raise Stopped from None if known else failure
         finally:
             with self._lock:
                 if writes:

@@ -5,7 +5,7 @@ import string
 from collections.abc import Mapping
 from typing import Any
 
-from automation.rehearsal.provider import InProcess
+from automation.rehearsal.provider import Provider
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, Secret, has_unknown, plain
 
@@ -17,7 +17,7 @@ CLASSES = {
 }
 
 
-class PasswordProvider(InProcess):
+class PasswordProvider(Provider):
     """Any change of inputs makes a new password; `bcryptHash` stays empty, nothing here computes it."""
 
     identity = frozenset(

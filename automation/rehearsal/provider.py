@@ -1,8 +1,8 @@
-"""What a provider does for the engine, and the base of those that run inside this process."""
+"""What a provider does for the engine."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 from automation.rehearsal.diff import differences
 from automation.rehearsal.state import Resource
@@ -31,51 +31,40 @@ class Live:
     inputs: Properties | None = None
 
 
-class Provider(Protocol):
-    """The six operations. Inputs may hold secrets and, in previews, unknowns; every method raises `ProviderError`."""
+class Provider:
+    """The six operations, and `planned`. Inputs may hold secrets and, in previews, unknowns.
 
-    simulated: bool
-
-    def check(self, urn: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[Properties, list[str]]:
-        """The inputs to use, and the reasons to refuse them."""
-
-    def diff(self, old: Resource, news: Mapping[str, Any]) -> Diff:
-        """Whether the change of inputs is one, and whether it needs a new resource."""
-
-    def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
-        """Id and outputs of a new resource."""
-
-    def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:
-        """The outputs of a resource changed in place."""
-
-    def planned(self, old: Resource, news: Mapping[str, Any]) -> Properties:
-        """The outputs that a preview of an update may know; what is missing is unknown."""
-
-    def read(self, old: Resource) -> Live | None:
-        """The live resource, or None when it is gone."""
-
-    def delete(self, old: Resource) -> None:
-        """Delete it; fine when it is gone already."""
-
-
-class InProcess:
-    """Base of the providers of this process: inputs as they are, a change of an `identity` property replaces."""
+    This base is one that runs inside this process: inputs stay as they are, a change of a property named in `identity`
+    replaces, nothing drifts and nothing has to be deleted. Every method may raise `ProviderError`.
+    """
 
     simulated = False
     identity: frozenset[str] = frozenset()
 
     def check(self, urn: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[Properties, list[str]]:
+        """The inputs to use, and the reasons to refuse them."""
         return dict(news), []
 
     def diff(self, old: Resource, news: Mapping[str, Any]) -> Diff:
+        """Whether the change of inputs is one, and whether it needs a new resource."""
         changed = {str(path[0]) for path in differences(old.inputs, dict(news))}
         return Diff(bool(changed), frozenset(changed & self.identity))
 
+    def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
+        """Id and outputs of a new resource."""
+        raise NotImplementedError
+
+    def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:
+        """The outputs of a resource changed in place."""
+        raise NotImplementedError
+
     def planned(self, old: Resource, news: Mapping[str, Any]) -> Properties:
+        """The outputs that a preview of an update may know; what is missing is unknown."""
         return dict(news)
 
     def read(self, old: Resource) -> Live | None:
+        """The live resource, or None when it is gone."""
         return Live(old.id, old.outputs)
 
     def delete(self, old: Resource) -> None:
-        """Nothing to delete."""
+        """Delete it; fine when it is gone already."""

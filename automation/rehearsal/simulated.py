@@ -11,14 +11,14 @@ from urllib.parse import quote
 import httpx
 
 from automation.rehearsal.diff import differ
-from automation.rehearsal.provider import InProcess, Live, ProviderError
+from automation.rehearsal.provider import Live, Provider, ProviderError
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, plain
 
 CHANGED = "[changed by hand]"
 
 
-class SimulatedProvider(InProcess):
+class SimulatedProvider(Provider):
     """The documents of one service.
 
     Args:

@@ -75,6 +75,36 @@ def test_a_replacement_is_made_before_the_old_one_goes_unless_the_provider_says_
     assert either.live() == {"a-z": 1.0, "b-plain": "1.01.0", "c-1.01.0": 1.0}
 
 
+def test_half_a_replacement_is_finished_by_the_next_up(either: Bench) -> None:
+    program = 'Thing("a", kind="{kind}", fail={fail}, eager={eager})'
+    either.up(program.format(kind="x", fail=["delete"], eager=False))
+    either.program(program.format(kind="y", fail=["create"], eager=False))
+    assert either.run("up", fails=True) == ["replace a"]
+    assert either.live() == {"a-x": 1.0}
+    either.program(program.format(kind="y", fail=[], eager=False))
+    assert either.run("up", fails=True) == ["replace a"]
+    assert either.live() == {"a-x": 1.0, "a-y": 1.0}
+    (either.things / "mended").touch()
+    assert either.up() == ["same a"]
+    assert either.live() == {"a-y": 1.0}
+    (either.things / "mended").unlink()
+    either.program(program.format(kind="z", fail=["create"], eager=True))
+    assert either.run("up", fails=True) == ["replace a"]
+    assert either.live() == {}
+    assert either.up(program.format(kind="z", fail=[], eager=True)) == ["replace a"]
+    assert either.live() == {"a-z": 1.0}
+
+
+def test_a_renamed_component_keeps_its_children(either: Bench) -> None:
+    program = BOX + 'Thing("a", opts=Options(parent=box))'
+    either.up(program)
+    either.calls()
+    renamed = program.replace('"box")', '"crate", None, Options(aliases=[pulumi.Alias(name="box")]))')
+    assert either.up(renamed) == ["same a", "same crate"]
+    assert either.calls() == []
+    assert either.changes("destroy") == ["delete a", "delete crate"]
+
+
 def test_drift_shows_in_a_preview_with_refresh_and_up_mends_it(either: Bench) -> None:
     either.up('a = Thing("a")\nThing("b", a.doubled)')
     (either.things / "a-plain.json").write_text("7")

@@ -83,7 +83,7 @@ def _begin(operation: str, props: Any) -> None:
     name = props["name"]
     with (FOLDER / "calls").open("a") as calls:
         calls.write(f"{operation} {name}\n")
-    if operation in props.get("fail", []):
+    if operation in props.get("fail", []) and not (FOLDER / "mended").exists():
         raise RuntimeError(f"{name} does not {operation} with {props.get('secret')}")
     if operation == "create" and "meet" in props:
         (FOLDER / f"{name}.met").touch()
