@@ -111,10 +111,10 @@ def provision(
         if on_step:
             on_step(step)
 
-    outcome = Outcome()
-    if not any(resource["urn"].endswith("::project") for resource in engine.resources()):
+    outcome, existing = Outcome(), engine.resources()
+    if not any(resource["urn"].endswith("::project") for resource in existing):
         outcome = engine.preview()
-        placed = "" if outcome.error else workspace.preflight(job.client_id)
+        placed = "" if outcome.error else workspace.preflight(job.client_id, fresh=not existing)
         if say and placed:
             say(placed)
     if not outcome.error:

@@ -58,8 +58,11 @@ class Workspace:
 
         return PulumiEngine(self.root, client, self.environment, self.pulumi, local=self.local)
 
-    def preflight(self, client: str) -> str:
+    def preflight(self, client: str, *, fresh: bool) -> str:
         """Ask Supabase what it would refuse a new client for; in a process of its own, read-only.
+
+        Args:
+            fresh: nothing of the client is in state.
 
         Returns:
             one line that says where the project will be, and on which plan.
@@ -68,7 +71,7 @@ class Workspace:
             OperatorError: the first thing that is refused.
         """
         done = subprocess.run(
-            [sys.executable, "-m", "components.supabase.preflight", client],
+            [sys.executable, "-m", "components.supabase.preflight", client, *(["--fresh"] if fresh else [])],
             cwd=self.root,
             env=self.environment,
             capture_output=True,

@@ -38,29 +38,68 @@ def take(client: Client, found: ProjectRecord, wanted: Wanted) -> str:
     Raises:
         OperatorError: it is in another region, it is not ours, or neither can be proved.
     """
-    name = f"project '{found.name}' ({found.ref})"
-    if found.region != wanted.region:
-        raise OperatorError(
-            f"exists in region {found.region}, not in {wanted.region}",
-            name,
-            "Set `region` in Pulumi.<environment>.yaml to where it is, or choose another project name.",
-        )
+    require_region(found, wanted.region)
     if _password_works(client, found.ref, wanted):
         return found.ref
-    ours = _marked(client, found.ref, wanted)
+    try:
+        ours = marked(client, found, wanted.client_id)
+    except OperatorError:
+        if not wanted.adopt:
+            raise
+        ours = False
     if not ours and not wanted.adopt:
-        raise OperatorError(
-            f"exists in organization {wanted.organization}, and nothing proves that it is ours: its database refuses"
-            f" our password and holds no mark of client '{wanted.client_id}'",
-            name,
-            f"Choose another project name, or set `adopt: true` in Pulumi.{wanted.client_id}.yaml to take it over and"
-            " reset its database password.",
-        )
+        raise foreign(found, wanted.client_id, "its database refuses our password and")
     reason = f"it holds the mark of client '{wanted.client_id}'" if ours else "`adopt: true`"
-    pulumi.log.warn(f"{name}: resetting the database password, because {reason}; whoever uses the old one must change")
+    pulumi.log.warn(
+        f"{_named(found)}: resetting the database password, because {reason}; whoever uses the old one must change"
+    )
     client.set_password(found.ref, wanted.db_password)
     wait_for_database(client, found.ref, wanted.db_password, timeout=wanted.timeout)
     return found.ref
+
+
+def require_region(found: ProjectRecord, region: str) -> None:
+    """Refuse a project that is elsewhere than the settings say; it cannot move.
+
+    Raises:
+        OperatorError: naming both regions.
+    """
+    if found.region != region:
+        raise OperatorError(
+            f"exists in region {found.region}, not in {region}",
+            _named(found),
+            "Set `region` in Pulumi.<environment>.yaml to where it is, or choose another project name.",
+        )
+
+
+def marked(client: Client, found: ProjectRecord, client_id: str) -> bool:
+    """Whether the project's database holds our mark of this client.
+
+    Raises:
+        OperatorError: it could not be asked, which says nothing.
+    """
+    try:
+        return client.ownership_mark(found.ref) == OwnershipMark(client_id, found.name)
+    except ApiError as error:
+        raise OperatorError(
+            f"cannot tell whether it is ours, its database could not be asked for our mark: {error.reason}",
+            _named(found),
+            "Run `up` again later.",
+        ) from error
+
+
+def foreign(found: ProjectRecord, client_id: str, evidence: str = "its database") -> OperatorError:
+    """The refusal of a project that is somebody else's."""
+    return OperatorError(
+        f"exists already, and nothing proves that it is ours: {evidence} holds no mark of client '{client_id}'",
+        _named(found),
+        f"Choose another project name, or set `adopt: true` in Pulumi.{client_id}.yaml to take it over and"
+        " reset its database password.",
+    )
+
+
+def _named(found: ProjectRecord) -> str:
+    return f"project '{found.name}' ({found.ref})"
 
 
 def _password_works(client: Client, ref: str, wanted: Wanted) -> bool:
@@ -83,16 +122,3 @@ def _password_works(client: Client, ref: str, wanted: Wanted) -> bool:
         return Pending(state, PAUSE_AFTER_REFUSAL)
 
     return wait_until(probe, what=f"proof that project {ref} is ours", timeout=wanted.timeout)
-
-
-def _marked(client: Client, ref: str, wanted: Wanted) -> bool:
-    try:
-        return client.ownership_mark(ref) == OwnershipMark(wanted.client_id, wanted.project_name)
-    except ApiError as error:
-        if wanted.adopt:
-            return False
-        raise OperatorError(
-            f"cannot tell whether it is ours, its database could not be asked for our mark: {error.reason}",
-            f"project {ref}",
-            "Run `up` again later.",
-        ) from error

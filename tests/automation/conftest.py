@@ -93,7 +93,7 @@ class FakeWorkspace:
     def engine(self, client: str) -> FakeEngine:
         return self.engines[client]
 
-    def preflight(self, client: str) -> str:
+    def preflight(self, client: str, *, fresh: bool) -> str:
         if self.refusal:
             raise OperatorError(self.refusal)
         return "Supabase: organization agency (plan pro)"

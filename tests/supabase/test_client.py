@@ -2,13 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterator
-from functools import cache
 from typing import Any
 
 import httpx
 import pytest
 import stamina
-from openapi_core import Config, OpenAPI
 from openapi_core.testing import MockRequest
 from werkzeug.datastructures import MultiDict
 
@@ -17,7 +15,7 @@ from components.supabase import transport
 from components.supabase.client import Client
 from components.supabase.errors import ApiError
 from components.supabase.models import OwnershipMark
-from tests.supabase.management import BASE, CONTRACT, REF, TOKEN, Script, recorded
+from tests.supabase.management import BASE, REF, TOKEN, Script, contract, recorded
 
 PASSWORD = "correct-horse-battery-staple"
 KEY_ID = "22222222-2222-4222-8222-222222222222"
@@ -32,20 +30,6 @@ def _no_pauses() -> Iterator[None]:
 def client(answers: dict[str, Any]) -> tuple[Client, Script]:
     script = Script(answers)
     return Client(BASE, TOKEN, http=script), script
-
-
-@cache
-def contract() -> OpenAPI:
-    if not CONTRACT.exists():
-        pytest.skip(f"no OpenAPI contract at {CONTRACT}")
-    # Its discriminators name schemas that it does not hold; `oneOf` says the same.
-    document = json.loads(
-        CONTRACT.read_text(),
-        object_hook=lambda node: {name: value for name, value in node.items() if name != "discriminator"},
-    )
-    document["servers"] = [{"url": BASE}]
-    # The published document breaks the meta-schema in places; requests are validated all the same.
-    return OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
 
 
 ANSWER_PROJECT = {"ref": REF, "name": "n", "region": "eu-west-2", "status": "COMING_UP"}
