@@ -23,20 +23,21 @@ class Local:
         self.exports = dict(emulators.exports)
         self.urls = dict(emulators.services)
         self.state = emulators.state
+        self.http = httpx.Client(trust_env=False, timeout=30)  # making one costs more than a request
 
     def supabase(self, method: str, path: str, **kwargs: object) -> httpx.Response:
         """Ask the Management API, as its one token."""
         headers = {"Authorization": f"Bearer {self.exports['SUPABASE_ACCESS_TOKEN']}"}
         url = f"{self.urls['supabase']}{path}"
-        return httpx.request(method, url, headers=headers, trust_env=False, timeout=30, **kwargs)  # type: ignore[arg-type]
+        return self.http.request(method, url, headers=headers, **kwargs)  # type: ignore[arg-type]
 
     def fault(self, service: str, **fault: object) -> None:
         """Make the next matching request of a service go wrong."""
-        httpx.post(f"{self.urls[service]}/_emulator/faults", json=fault, trust_env=False).raise_for_status()
+        self.http.post(f"{self.urls[service]}/_emulator/faults", json=fault).raise_for_status()
 
     def requests(self, service: str) -> list[dict[str, object]]:
         """What a service was asked since the last time somebody asked this, which empties the log."""
-        answer = httpx.delete(f"{self.urls[service]}/_emulator/requests", trust_env=False)
+        answer = self.http.delete(f"{self.urls[service]}/_emulator/requests")
         log: list[dict[str, object]] = answer.json()
         return log
 
@@ -60,7 +61,9 @@ def new_state() -> Iterator[Callable[[], Path]]:
 def local(new_state: Callable[[], Path]) -> Iterator[Local]:
     emulators = Emulators(new_state(), volatile=True)
     emulators.start()
-    yield Local(emulators)
+    running = Local(emulators)
+    yield running
+    running.http.close()
     emulators.stop()
 
 
@@ -69,4 +72,4 @@ def emulators(local: Local) -> Iterator[Local]:
     """The emulators without any fault that an earlier test asked for."""
     yield local
     for url in local.urls.values():
-        httpx.delete(f"{url}/_emulator/faults", trust_env=False)
+        local.http.delete(f"{url}/_emulator/faults")

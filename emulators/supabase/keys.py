@@ -86,16 +86,10 @@ def _check_name(project: projects.Project, kind: str, name: str) -> None:
 
 def _find(call: Call, project: projects.Project) -> Key:
     for key in project["keys"]:
-        if key["id"] == call.path["id"]:
+        if key["id"] == call.path["id"] and key["type"] != "legacy":
             found: Key = key
             return found
     raise RefusedError(404, "API key not found")
-
-
-def _new_style(key: Key) -> Key:
-    if key["type"] == "legacy":
-        raise RefusedError(400, "Legacy API keys can only be switched off together")
-    return key
 
 
 def _read(call: Call) -> Any:
@@ -105,7 +99,7 @@ def _read(call: Call) -> Any:
 def _update(call: Call) -> Any:
     given = call.fields({}, {"name": str, **OPTIONAL})
     with projects.changing(call) as project:
-        key = _new_style(_find(call, project))
+        key = _find(call, project)
         if given.get("name", key["name"]) != key["name"]:
             _check_name(project, key["type"], given["name"])
         key |= {**given, "updated_at": call.context.clock().isoformat()}
@@ -114,7 +108,7 @@ def _update(call: Call) -> Any:
 
 def _delete(call: Call) -> Any:
     with projects.changing(call) as project:
-        key = _new_style(_find(call, project))
+        key = _find(call, project)
         project["keys"].remove(key)
     return _shown(key, reveal=_reveal(call))
 
