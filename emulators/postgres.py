@@ -95,6 +95,9 @@ class Postgres:
                 start_new_session=True,
             )
         self._wait()
+        with self.admin() as admin:
+            # Else a project's login that names no database of its own would land here, beside all others.
+            admin.execute("revoke connect on database postgres, template1 from public")
 
     def stop(self) -> None:
         """Stop the server if this object started it; open connections are closed."""

@@ -37,7 +37,7 @@ class Emulators:
         self.exports: dict[str, str] = {}
         self.services: dict[str, str] = {}
         self._latency, self._startup = latency, startup
-        self._postgres = Postgres(state / "database", volatile=volatile, url=os.environ.get("DATABASE_URL"))
+        self.postgres = Postgres(state / "database", volatile=volatile, url=os.environ.get("DATABASE_URL"))
         self._servers: list[uvicorn.Server] = []
         self._threads: list[threading.Thread] = []
         self._loop = asyncio.new_event_loop()
@@ -45,14 +45,14 @@ class Emulators:
     def start(self) -> None:
         """Start everything and write `ready.json`; returns once all ports take connections."""
         self.state.mkdir(parents=True, exist_ok=True)
-        self._postgres.start()
+        self.postgres.start()
         self._store = Store(self.state / "documents.sqlite")
         ports = self._remembered_ports()
         for name, service in SERVICES.items():
             listener = _listen(ports.get(name, 0))
             ports[name] = listener.getsockname()[1]
             url = f"http://127.0.0.1:{ports[name]}"
-            context = Context(self._store, self._postgres, url, self.state, self._startup)
+            context = Context(self._store, self.postgres, url, self.state, self._startup)
             self._serve(Harness(service.app(context), self._latency), listener)
             self.services[name] = url
             self.exports |= service.exports(url)
@@ -74,7 +74,7 @@ class Emulators:
         for thread in self._threads:
             thread.join(timeout=5)
         self._store.close()
-        self._postgres.stop()
+        self.postgres.stop()
 
     def _serve(self, app: Harness, listener: socket.socket) -> None:
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)

@@ -17,12 +17,14 @@ class Local:
     Attributes:
         exports: the environment variables that point every provider at them.
         urls: service name -> base URL.
+        postgres: the server behind Supabase.
     """
 
     def __init__(self, emulators: Emulators) -> None:
         self.exports = dict(emulators.exports)
         self.urls = dict(emulators.services)
         self.state = emulators.state
+        self.postgres = emulators.postgres
         self.http = httpx.Client(trust_env=False, timeout=30)  # making one costs more than a request
 
     def supabase(self, method: str, path: str, **kwargs: object) -> httpx.Response:

@@ -54,6 +54,7 @@ class ProjectDatabases:
         with self._postgres.admin(f"{self._template}_building") as database:
             database.execute(self._script("database.sql"))
         with self._postgres.admin() as admin:
+            admin.execute(sql.SQL("alter database {} allow_connections false").format(building))
             admin.execute(sql.SQL("alter database {} rename to {}").format(building, sql.Identifier(self._template)))
 
     def create(self, ref: str, password: str) -> None:
@@ -66,7 +67,7 @@ class ProjectDatabases:
             admin.execute(sql.SQL("alter role {} set role = {}").format(login, sql.Literal(self.owner)))
             path = sql.SQL('alter role {} set search_path = "$user", public, extensions')
             admin.execute(path.format(login))
-            admin.execute(sql.SQL("grant connect, temporary on database {} to {}").format(sql.Identifier(ref), login))
+            admin.execute(sql.SQL("grant connect on database {} to {}").format(sql.Identifier(ref), login))
         self.set_password(ref, password)
 
     def set_password(self, ref: str, password: str) -> None:
@@ -128,7 +129,9 @@ class ProjectDatabases:
             self._disconnect(admin, source)
         names = sql.Identifier(name), sql.Identifier(source), sql.Identifier(self.owner)
         admin.execute(sql.SQL("create database {} template {} owner {}").format(*names))
+        # The owner is every project's, and each login would inherit its right to connect.
         admin.execute(sql.SQL("revoke connect, temporary on database {} from public").format(names[0]))
+        admin.execute(sql.SQL("revoke connect on database {} from {}").format(names[0], names[2]))
 
     @staticmethod
     def _disconnect(admin: psycopg.Connection[Any], name: str) -> None:
