@@ -1,6 +1,7 @@
 """`python -m emulators`: start all emulators and print the variables that lead there; `stop`, `status`."""
 
 import argparse
+import fcntl
 import json
 import os
 import shlex
@@ -9,16 +10,17 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 STATE = Path(".local/emulators")
-PATIENCE = 60.0  # seconds for a detached start, the first of which makes a database cluster
+PATIENCE = 60.0  # seconds for a start, the first of which makes a database cluster, and for a stop
 
 
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: list[str]) -> int:
     """Run one of `start`, `stop`, `status`."""
-    parser = argparse.ArgumentParser(prog="python -m emulators", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m emulators", description=__doc__, allow_abbrev=False)
     parser.add_argument("verb", nargs="?", default="start", choices=["start", "stop", "status"])
     parser.add_argument("--state", type=Path, default=STATE, help="folder of what survives a restart")
     parser.add_argument("--latency", type=float, default=0.0, help="seconds added to each request")
@@ -33,46 +35,61 @@ def main(arguments: list[str] | None = None) -> int:
         _say(f"pid {running['pid']}: {json.dumps(running['services'])}" if running else "not running")
         return 0 if running else 1
     if running:
-        _print_exports(running["exports"])
+        _say(_exports(running))
         return 0
-    return _detach(options) if options.detach else _serve(options)
+    options.state.mkdir(parents=True, exist_ok=True)
+    return _detach(options.state, arguments) if options.detach else _serve(options)
 
 
 def _serve(options: argparse.Namespace) -> int:
     # Imported here, so that stop and status answer at once.
+    import psycopg
+
     from emulators.server import Emulators
 
-    emulators = Emulators(
-        options.state, latency=options.latency, startup=options.startup, volatile=options.volatile
-    )  # fmt: skip
     ended = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: ended.set())
-    emulators.start()
-    _print_exports(emulators.exports)
-    ended.wait()
-    emulators.stop()
+    # Whoever holds the lock serves the state; it goes with the process, however that ends.
+    with (options.state / "lock").open("w") as lock:
+        while not _locked(lock.fileno(), fcntl.LOCK_EX):
+            if running := _running(options.state):
+                _say(_exports(running))
+                return 0
+            time.sleep(0.05)
+        (options.state / "ready.json").unlink(missing_ok=True)
+        emulators = Emulators(
+            options.state, latency=options.latency, startup=options.startup, volatile=options.volatile
+        )  # fmt: skip
+        try:
+            emulators.start()
+        except (RuntimeError, OSError, psycopg.Error) as error:
+            sys.stderr.write(f"emulators: {' '.join(str(error).split())}\n")
+            return 1
+        _say(_exports({"exports": emulators.exports}))
+        ended.wait()
+        emulators.stop()
     return 0
 
 
-def _detach(options: argparse.Namespace) -> int:
-    options.state.mkdir(parents=True, exist_ok=True)
-    command = [sys.executable, "-m", "emulators", "start", "--state", str(options.state)]
-    command += ["--latency", str(options.latency), "--startup", str(options.startup)]
-    log = options.state / "log"
-    with log.open("ab") as output:
-        extra = ["--volatile"] if options.volatile else []
+def _detach(state: Path, arguments: list[str]) -> int:
+    command = [sys.executable, "-m", "emulators", *(word for word in arguments if word != "--detach")]
+    log = state / "log"
+    with log.open("ab") as errors:
+        # Of its output nothing is kept: it holds tokens.
         process = subprocess.Popen(
-            [*command, *extra], stdin=subprocess.DEVNULL, stdout=output, stderr=output, start_new_session=True
+            command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=errors, start_new_session=True
         )
-    deadline = time.monotonic() + PATIENCE
-    while time.monotonic() < deadline and process.poll() is None:
-        if running := _running(options.state):
-            _print_exports(running["exports"])
+    for _ in _patiently():
+        ended = process.poll() is not None
+        if running := _running(state):
+            _say(_exports(running))
             return 0
-        time.sleep(0.05)
-    process.kill()
-    sys.stderr.write(f"emulators: did not start; see {log}\n")
+        if ended:
+            break
+    process.terminate()
+    said = log.read_text(errors="replace").strip().splitlines()
+    sys.stderr.write(f"{said[-1] if said else 'emulators: did not start'} (see {log})\n")
     return 1
 
 
@@ -82,41 +99,44 @@ def _stop(state: Path) -> int:
         _say("not running")
         return 0
     os.kill(running["pid"], signal.SIGTERM)
-    deadline = time.monotonic() + PATIENCE
-    while _alive(running["pid"]) and time.monotonic() < deadline:
-        time.sleep(0.05)
+    with (state / "lock").open() as lock:
+        if not any(_locked(lock.fileno(), fcntl.LOCK_SH) for _ in _patiently()):
+            sys.stderr.write(f"emulators: pid {running['pid']} does not stop\n")
+            return 1
     _say("stopped")
     return 0
 
 
 def _running(state: Path) -> dict[str, Any] | None:
-    """What the emulators that run on this state say of themselves, or None; a dead process's word is forgotten."""
-    path = state / "ready.json"
+    """What the emulators that serve this state say of themselves; None when none do, or are not ready."""
     try:
-        ready: dict[str, Any] = json.loads(path.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        with (state / "lock").open() as lock:
+            if _locked(lock.fileno(), fcntl.LOCK_SH):
+                return None
+        ready: dict[str, Any] = json.loads((state / "ready.json").read_text())
+    except FileNotFoundError:
         return None
-    if _alive(ready["pid"]):
-        return ready
-    path.unlink(missing_ok=True)
-    return None
+    return ready
 
 
-def _alive(pid: int) -> bool:
-    """Whether the process is an emulator of ours; a number may have been given to another one since."""
+def _locked(file: int, kind: int) -> bool:
+    """Take a lock, unless somebody else has it."""
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
         return False
-    command = Path(f"/proc/{pid}/cmdline")
-    if not command.parent.parent.exists() or not command.exists():
-        return True
-    words = command.read_bytes()
-    return b"emulators" in words
+    return True
 
 
-def _print_exports(exports: dict[str, str]) -> None:
-    _say("\n".join(f"export {name}={shlex.quote(value)}" for name, value in exports.items()))
+def _patiently() -> Iterator[None]:
+    deadline = time.monotonic() + PATIENCE
+    while time.monotonic() < deadline:
+        yield
+        time.sleep(0.05)
+
+
+def _exports(running: dict[str, Any]) -> str:
+    return "\n".join(f"export {name}={shlex.quote(value)}" for name, value in running["exports"].items())
 
 
 def _say(text: str) -> None:
@@ -125,4 +145,4 @@ def _say(text: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(sys.argv[1:]))

@@ -9,7 +9,6 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -18,6 +17,8 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from emulators.ports import listen
 
 SUPERUSER = "supabase_admin"
 SYSTEM_USER = "embedded_postgres"
@@ -71,9 +72,10 @@ class Postgres:
             # The state was wiped, and with it the password; what may lie elsewhere belongs to nobody.
             shutil.rmtree(data, ignore_errors=True)
         remembered = self._remembered()
-        if not (data / "PG_VERSION").exists():
+        if not data.exists():
             self._initialize(home, data, remembered["password"])
-        remembered["port"] = _free_port(remembered.get("port", 0))
+        with listen(remembered.get("port", 0)) as free:
+            remembered["port"] = free.getsockname()[1]
         (self._state / "postgres.json").write_text(json.dumps(remembered))
         self._url = make_conninfo(
             host="127.0.0.1",
@@ -115,7 +117,9 @@ class Postgres:
         return remembered
 
     def _initialize(self, home: Path, data: Path, password: str) -> None:
-        shutil.rmtree(data, ignore_errors=True)
+        # Made beside its place, so that a start that is killed leaves no half cluster there.
+        partial = home / "partial"
+        shutil.rmtree(partial, ignore_errors=True)
         home.mkdir(parents=True, exist_ok=True)
         user = _system_user()
         with tempfile.NamedTemporaryFile("w", dir=home) as file:
@@ -125,10 +129,11 @@ class Postgres:
                 shutil.chown(home, user)
                 shutil.chown(file.name, user)
             subprocess.run(
-                [_binaries() / "initdb", "-D", data, "-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8",
+                [_binaries() / "initdb", "-D", partial, "-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8",
                  "--locale=C.UTF-8", f"--pwfile={file.name}", "--no-sync"],
                 user=user, check=True, capture_output=True, cwd=home,
             )  # fmt: skip
+        partial.rename(data)
 
     def _wait(self) -> None:
         assert self._process is not None
@@ -206,15 +211,3 @@ def _stop_leftover(data: Path) -> None:
     deadline = time.monotonic() + START_SECONDS
     while (data / "postmaster.pid").exists() and time.monotonic() < deadline:
         time.sleep(0.05)
-
-
-def _free_port(wanted: int) -> int:
-    for port in (wanted, 0):
-        with socket.socket() as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            try:
-                probe.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            return int(probe.getsockname()[1])
-    raise RuntimeError("no free port")

@@ -5,6 +5,7 @@ Bytes are relayed as they come; the emulator behind tells its hosts apart by the
 """
 
 import asyncio
+import socket
 import ssl
 from collections.abc import Iterable
 from pathlib import Path
@@ -33,9 +34,9 @@ class Proxy:
         self._tls.set_alpn_protocols(["http/1.1"])
         authority.issue_cert(*sorted(self.hosts)).configure_cert(self._tls)
 
-    async def start(self, port: int = 0) -> asyncio.Server:
-        """Listen on a loopback port (0: a free one)."""
-        return await asyncio.start_server(self._serve, "127.0.0.1", port)
+    async def start(self, listener: socket.socket) -> asyncio.Server:
+        """Serve those who connect to a socket that listens."""
+        return await asyncio.start_server(self._serve, sock=listener)
 
     def exports(self, port: int) -> dict[str, str]:
         """The environment variables that lead a plugin through a proxy that listens on this port."""

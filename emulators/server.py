@@ -5,6 +5,8 @@ import json
 import os
 import socket
 import threading
+from collections.abc import Callable
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import uvicorn
@@ -12,6 +14,7 @@ import uvicorn
 from emulators.context import Context
 from emulators.github import app as github
 from emulators.harness import Harness
+from emulators.ports import listen
 from emulators.postgres import Postgres
 from emulators.proxy import Proxy
 from emulators.store import Store
@@ -37,44 +40,49 @@ class Emulators:
         self.exports: dict[str, str] = {}
         self.services: dict[str, str] = {}
         self._latency, self._startup = latency, startup
-        self.postgres = Postgres(state / "database", volatile=volatile, url=os.environ.get("DATABASE_URL"))
+        self.postgres = Postgres(state / "database", volatile=volatile, url=os.environ.get("DATABASE_URL") or None)
         self._servers: list[uvicorn.Server] = []
         self._threads: list[threading.Thread] = []
         self._loop = asyncio.new_event_loop()
+        self._ending = ExitStack()
 
     def start(self) -> None:
-        """Start everything and write `ready.json`; returns once all ports take connections."""
-        self.state.mkdir(parents=True, exist_ok=True)
-        self.postgres.start()
-        self._store = Store(self.state / "documents.sqlite")
-        ports = self._remembered_ports()
-        for name, service in SERVICES.items():
-            listener = _listen(ports.get(name, 0))
-            ports[name] = listener.getsockname()[1]
-            url = f"http://127.0.0.1:{ports[name]}"
-            context = Context(self._store, self.postgres, url, self.state, self._startup)
-            self._serve(Harness(service.app(context), self._latency), listener)
-            self.services[name] = url
-            self.exports |= service.exports(url)
-        self.exports["SUPABASE_ACCESS_TOKEN"] = supabase.token(self._store)
-        ports["proxy"] = self._start_proxy(ports)
-        (self.state / "ports.json").write_text(json.dumps(ports))
-        ready = {"pid": os.getpid(), "exports": self.exports, "services": self.services}
-        partial = self.state / "ready.json.partial"
-        partial.touch(mode=0o600)
-        partial.write_text(json.dumps(ready, indent=2))
-        partial.replace(self.state / "ready.json")
+        """Start everything and write `ready.json`; returns once all ports take connections.
+
+        Raises:
+            RuntimeError: something does not start; then nothing is left running.
+        """
+        with ExitStack() as ending:
+            self._start(ending)
+            self._ending = ending.pop_all()
 
     def stop(self) -> None:
         """Stop everything; what was stored stays."""
-        (self.state / "ready.json").unlink(missing_ok=True)
-        for server in self._servers:
-            server.should_exit = True
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        for thread in self._threads:
-            thread.join(timeout=5)
-        self._store.close()
-        self.postgres.stop()
+        self._ending.close()
+
+    def _start(self, ending: ExitStack) -> None:
+        self.state.mkdir(parents=True, exist_ok=True)
+        ending.callback(self.postgres.stop)
+        self.postgres.start()
+        store = ending.enter_context(closing(Store(self.state / "documents.sqlite")))
+        remembered = self.state / "ports.json"
+        ports: dict[str, int] = json.loads(remembered.read_text()) if remembered.exists() else {}
+        ending.callback(self._stop_serving)
+        for name, service in SERVICES.items():
+            listener = listen(ports.get(name, 0))
+            ports[name] = listener.getsockname()[1]
+            self.services[name] = f"http://127.0.0.1:{ports[name]}"
+            context = Context(store, self.postgres, self.services[name], self.state, self._startup)
+            self._serve(Harness(service.app(context), self._latency), listener)
+            self.exports |= service.exports(self.services[name])
+        self.exports["SUPABASE_ACCESS_TOKEN"] = supabase.token(store)
+        self._start_proxy(ports, ending.enter_context(listen(ports.get("proxy", 0))))
+        remembered.write_text(json.dumps(ports))
+        ready, partial = self.state / "ready.json", self.state / "ready.json.partial"
+        ending.callback(ready.unlink, missing_ok=True)
+        partial.touch(mode=0o600)
+        partial.write_text(json.dumps({"pid": os.getpid(), "exports": self.exports, "services": self.services}))
+        partial.replace(ready)
 
     def _serve(self, app: Harness, listener: socket.socket) -> None:
         config = uvicorn.Config(app, log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
@@ -82,39 +90,21 @@ class Emulators:
         self._servers.append(server)
         self._run(lambda: server.run(sockets=[listener]))
 
-    def _start_proxy(self, ports: dict[str, int]) -> int:
+    def _start_proxy(self, ports: dict[str, int], listener: socket.socket) -> None:
         proxy = Proxy(self.state, PROXIED, ports["vercel"])
         self._run(self._loop.run_forever)
-        try:
-            listening = asyncio.run_coroutine_threadsafe(proxy.start(ports.get("proxy", 0)), self._loop).result(10)
-        except OSError:
-            listening = asyncio.run_coroutine_threadsafe(proxy.start(), self._loop).result(10)
-        port = int(listening.sockets[0].getsockname()[1])
-        self.exports |= proxy.exports(port)
-        return port
+        asyncio.run_coroutine_threadsafe(proxy.start(listener), self._loop).result(10)
+        ports["proxy"] = listener.getsockname()[1]
+        self.exports |= proxy.exports(ports["proxy"])
 
-    def _run(self, target: object) -> None:
-        assert callable(target)
+    def _run(self, target: Callable[[], None]) -> None:
         thread = threading.Thread(target=target, daemon=True)
         thread.start()
         self._threads.append(thread)
 
-    def _remembered_ports(self) -> dict[str, int]:
-        path = self.state / "ports.json"
-        ports: dict[str, int] = json.loads(path.read_text()) if path.exists() else {}
-        return ports
-
-
-def _listen(wanted: int) -> socket.socket:
-    """A loopback socket on the wanted port, or on a free one where it is taken."""
-    for port in (wanted, 0):
-        listener = socket.socket()
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind(("127.0.0.1", port))
-            listener.listen(128)
-        except OSError:
-            listener.close()
-        else:
-            return listener
-    raise RuntimeError("no free loopback port")
+    def _stop_serving(self) -> None:
+        for server in self._servers:
+            server.should_exit = True
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        for thread in self._threads:
+            thread.join(timeout=5)

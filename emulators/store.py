@@ -20,10 +20,12 @@ class Store:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
+        path.touch(mode=0o600)  # it holds keys
         self._lock = threading.RLock()
         self._depth = 0
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
         self._database.execute("pragma journal_mode = wal")
+        self._database.execute("pragma synchronous = normal")  # what the process wrote outlives the process
         self._database.execute(
             "create table if not exists documents (kind text, key text, document text, primary key (kind, key))"
         )

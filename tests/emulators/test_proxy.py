@@ -11,6 +11,7 @@ import certifi
 import httpx
 import pytest
 
+from emulators.ports import listen
 from emulators.proxy import Proxy
 from emulators.vercel.app import API_HOST, REGIONS_HOST, TOKEN, app
 from tests.emulators.serving import context_in, serve
@@ -23,7 +24,7 @@ def proxied(state: Path, port: int) -> Iterator[dict[str, str]]:
     loop = asyncio.new_event_loop()
     thread = threading.Thread(target=loop.run_forever)
     thread.start()
-    server = asyncio.run_coroutine_threadsafe(proxy.start(), loop).result(5)
+    server = asyncio.run_coroutine_threadsafe(proxy.start(listen(0)), loop).result(5)
     try:
         yield proxy.exports(server.sockets[0].getsockname()[1])
     finally:

@@ -37,11 +37,15 @@ def test_deleting_says_whether_there_was_something(store: Store) -> None:
 
 
 def test_a_failed_transaction_keeps_nothing_not_even_of_the_one_inside_it(store: Store) -> None:
-    with pytest.raises(ZeroDivisionError), store.transaction():
-        store.put("letter", "a", {})
+    def fail() -> None:
         with store.transaction():
-            store.put("letter", "b", {})
-        raise ZeroDivisionError
+            store.put("letter", "a", {})
+            with store.transaction():
+                store.put("letter", "b", {})
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        fail()
     assert store.all("letter") == {}
     with store.transaction():
         store.put("letter", "c", {})
