@@ -1,22 +1,28 @@
 """Projects of the Supabase emulator: how they come up, rest and go by the clock, and what their databases are like."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
-from starlette.testclient import TestClient
 
 from emulators.context import Context
-from emulators.store import Store
+from emulators.postgres import Postgres
 from emulators.supabase.app import app, token
+from emulators.supabase.database import ProjectDatabases
 from tests.conftest import Local
+from tests.emulators.serving import context_in, serve
 
 PASSWORD, OTHER = "correct-horse-battery-staple", "another-horse-battery-staple"
 STARTUP = 100.0
+# A server of somebody else's has a superuser of that name already.
+OWNER, SUPERUSER = ("project_owner", "postgres") if "DATABASE_URL" in os.environ else ("postgres", "supabase_admin")
 Connection = psycopg.Connection[Any]
 
 
@@ -24,13 +30,9 @@ Connection = psycopg.Connection[Any]
 class Machine:
     """The emulator over the shared server, with a store and a clock of its own."""
 
-    local: Local
-    store: Store
-    now: datetime = field(default_factory=lambda: datetime(2026, 11, 23, tzinfo=UTC))
-
-    def __post_init__(self) -> None:
-        context = Context(self.store, self.local.postgres, "http://testserver", Path(), STARTUP, lambda: self.now)
-        self.http = TestClient(app(context), headers={"Authorization": f"Bearer {token(self.store)}"})
+    http: httpx.Client
+    context: Context
+    now: datetime
 
     def ask(self, method: str, path: str, status: int, **kwargs: Any) -> Any:
         answer = self.http.request(method, path, **kwargs)
@@ -51,13 +53,25 @@ class Machine:
         return str(self.ask("GET", f"/v1/projects/{ref}", 200)["status"])
 
 
+@contextmanager
+def running(context: Context, now: datetime) -> Iterator[Machine]:
+    made: Machine
+    context = replace(context, clock=lambda: made.now)
+    headers = {"Authorization": f"Bearer {token(context.store)}"}
+    with serve(app, context) as url, httpx.Client(base_url=url, headers=headers, trust_env=False, timeout=30) as http:
+        made = Machine(http, context, now)
+        yield made
+
+
 @pytest.fixture
 def machine(local: Local, tmp_path: Path) -> Iterator[Machine]:
-    made = Machine(local, Store(tmp_path / "store.sqlite"))
-    yield made
-    made.wait(9)
-    for project in made.ask("GET", "/v1/projects", 200):
-        made.ask("DELETE", f"/v1/projects/{project['ref']}", 200)
+    context = replace(context_in(tmp_path), postgres=local.postgres, startup=STARTUP)
+    with running(context, datetime(2026, 11, 23, tzinfo=UTC)) as made:
+        yield made
+        made.wait(9)
+        for project in made.ask("GET", "/v1/projects", 200):
+            made.ask("DELETE", f"/v1/projects/{project['ref']}", 200)
+    context.store.close()
 
 
 @pytest.fixture
@@ -118,7 +132,7 @@ def test_a_deleted_project_leaves_no_database_and_no_login(machine: Machine, ref
     machine.ask("DELETE", f"/v1/projects/{ref}", 200)
     with pytest.raises(psycopg.OperationalError):
         open_connection.execute("select 1")
-    with machine.local.postgres.admin() as admin:
+    with machine.context.postgres.admin() as admin:
         left = (
             "select count(*) from (select datname from pg_database union all select rolname from pg_roles) as n(name)"
         )
@@ -151,37 +165,37 @@ def test_a_new_password_replaces_the_old_one(machine: Machine, ref: str) -> None
 
 def test_nothing_is_lost_when_the_emulator_starts_again(machine: Machine, ref: str) -> None:
     keys = machine.ask("GET", f"/v1/projects/{ref}/api-keys?reveal=true", 200)
-    again = Machine(machine.local, machine.store, machine.now)
-    assert again.ask("GET", f"/v1/projects/{ref}/api-keys?reveal=true", 200) == keys
-    assert again.status(ref) == "ACTIVE_HEALTHY"
-    login(again, ref).close()
+    with running(machine.context, machine.now) as again:
+        assert again.ask("GET", f"/v1/projects/{ref}/api-keys?reveal=true", 200) == keys
+        assert again.status(ref) == "ACTIVE_HEALTHY"
+        login(again, ref).close()
 
 
 def test_the_login_acts_as_an_owner_without_power_over_the_server(machine: Machine, ref: str) -> None:
     with login(machine, ref) as database:
-        assert one(database, "select session_user, current_user") == (f"postgres.{ref}", "postgres")
+        assert one(database, "select session_user, current_user") == (f"postgres.{ref}", OWNER)
         assert one(database, "show search_path") == '"$user", public, extensions'
         attributes = "rolsuper, rolbypassrls, rolcreaterole, rolcreatedb, rolreplication"
-        assert one(database, f"select {attributes} from pg_roles where rolname = 'postgres'") == (
+        assert one(database, f"select {attributes} from pg_roles where rolname = current_user") == (
             False, True, True, True, True,
         )  # fmt: skip
         for role, bypass in {"anon": False, "authenticated": False, "service_role": True}.items():
             query = f"select rolsuper, rolcanlogin, rolbypassrls from pg_roles where rolname = '{role}'"
             assert one(database, query) == (False, False, bypass)
             database.execute(f"set role {role}".encode())
-            database.execute("set role postgres")
+            database.execute("reset role")
 
 
 @pytest.mark.parametrize(
     "statement",
     [
-        "set role supabase_admin",
-        "alter role postgres superuser",
+        f"set role {SUPERUSER}",
+        f"alter role {OWNER} superuser",
         "create table auth.mine ()",
         "drop table auth.users",
         "delete from auth.users",
         "create function storage.mine() returns int language sql as 'select 1'",
-        "alter default privileges for role supabase_admin grant all on tables to anon",
+        f"alter default privileges for role {SUPERUSER} grant all on tables to anon",
     ],
 )
 def test_the_owner_may_not_do_what_the_service_keeps_to_itself(machine: Machine, ref: str, statement: str) -> None:
@@ -210,7 +224,7 @@ def test_new_tables_are_closed_to_the_api_and_new_functions_are_not(machine: Mac
             for verb in ("select * from t", "insert into t default values", "update t set id = 1", "delete from t"):
                 with pytest.raises(psycopg.errors.InsufficientPrivilege):
                     database.execute(verb.encode())
-            database.execute("set role postgres")
+            database.execute("reset role")
 
 
 def test_the_account_functions_read_the_claims_of_the_request(machine: Machine, ref: str) -> None:
@@ -229,9 +243,9 @@ def test_the_account_functions_read_the_claims_of_the_request(machine: Machine, 
 
 
 def test_the_login_of_one_project_enters_no_other(machine: Machine, ref: str) -> None:
-    other = machine.create()
+    others = [machine.create()] if "DATABASE_URL" in os.environ else [machine.create(), "postgres", "template1"]
     machine.wait(1)
-    for database in (other, "postgres", "template1"):
+    for database in others:
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
             login(machine, ref, database=database)
 
@@ -249,3 +263,23 @@ def test_a_scratch_copy_holds_the_data_and_leaves_the_project_alone(machine: Mac
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         psycopg.connect(copy["dsn"], password=PASSWORD)
     machine.ask("DELETE", f"/_local/copies/{ref}", 404)
+
+
+def test_a_server_of_somebody_else_serves_as_well(new_state: Callable[[], Path]) -> None:
+    theirs = Postgres(new_state(), volatile=True)
+    theirs.start()
+    try:
+        with theirs.admin() as admin:
+            admin.execute("create role postgres superuser login password 'theirs'")
+        ours = Postgres(new_state(), url=f"postgresql://postgres:theirs@127.0.0.1:{theirs.port}/postgres")
+        ours.start()
+        databases = ProjectDatabases(ours)
+        databases.prepare()
+        databases.create("a" * 20, PASSWORD)
+        dsn = f"postgresql://{databases.login('a' * 20)}@{databases.host}:{databases.port}/{'a' * 20}"
+        with psycopg.connect(dsn, password=PASSWORD) as database:
+            assert one(database, "select current_user, current_setting('is_superuser')") == ("project_owner", "off")
+        ours.stop()
+        theirs.admin().close()
+    finally:
+        theirs.stop()
