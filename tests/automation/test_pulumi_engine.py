@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -137,29 +138,40 @@ def test_a_failure_is_one_line_of_the_providers_own(project: Path, engine: Pulum
     assert [(step.name, step.status) for step in steps] == [("project", "running"), ("project", "failed")]
 
 
-def test_one_ctrl_c_saves_what_is_being_created_and_leaves_no_lock(project: Path, tmp_path_factory) -> None:
+def open_gate(gate: Path, process: subprocess.Popen[str]) -> int:
+    """The writing end of a pipe, once the provider reads from it; fails when the process ends before."""
+    while process.poll() is None:
+        try:
+            return os.open(gate, os.O_WRONLY | os.O_NONBLOCK)
+        except OSError:
+            time.sleep(0.05)
+    raise AssertionError(process.communicate()[1])
+
+
+def test_one_ctrl_c_saves_what_is_being_created_and_leaves_no_lock(project: Path, emulators, tmp_path_factory) -> None:
     gate, state = tmp_path_factory.mktemp("gate"), tmp_path_factory.mktemp("state")
     os.mkfifo(gate / "go")
-    tokens = dict.fromkeys(("SUPABASE_ACCESS_TOKEN", "GITHUB_TOKEN", "GITHUB_OWNER", "VERCEL_API_TOKEN"), "x" * 24)
     backend = {"PULUMI_BACKEND_URL": f"file://{state}", "PULUMI_CONFIG_PASSPHRASE": "made up"}
-    environment = {**os.environ, **tokens, **backend, "PYTHONPATH": str(ROOT), "SUPABASE_ORG_SLUG": "agency"}
+    environment = {**os.environ, **emulators.exports, **backend, "PYTHONPATH": str(ROOT)}
     process = subprocess.Popen(
         [sys.executable, "-m", "automation", "up", "acme"],
         env={**environment, "GATE": str(gate)},
+        stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
         start_new_session=True,
     )
+    descriptor = open_gate(gate / "go", process)
+    os.killpg(process.pid, signal.SIGINT)
     assert process.stderr is not None
-    with open(gate / "go", "w"):  # opens when the provider waits at the gate
-        os.killpg(process.pid, signal.SIGINT)
-        assert "Stopping: what is running ends first" in process.stderr.readline() + process.stderr.readline()
+    assert "Stopping: what is running ends first" in process.stderr.readline() + process.stderr.readline()
+    os.close(descriptor)
     _, said = process.communicate(timeout=60)
     assert process.returncode == 2
     assert "Traceback" not in said
     assert not list(state.glob(".pulumi/locks/**/*.json"))
     from pulumi.automation import PulumiCommand
 
-    engine = PulumiEngine(project, "acme", {**environment}, PulumiCommand(), local=False)
+    engine = PulumiEngine(project, "acme", environment, PulumiCommand(), local=False)
     assert [resource["id"] for resource in engine.resources()][:1] == ["thing-1"]
     assert plan(engine.up())[0] == ("same", "project", ())
