@@ -140,18 +140,20 @@ class Rehearsal:
     def _run_program(self, operation: _Operation) -> int:
         project, dry_run = operation.project, str(operation.journal.preview).lower()
         arguments = [operation.address, project.name, self._stack, ORGANIZATION, str(PARALLEL), dry_run]
-        with self._log.open("ab") as log:
-            return subprocess.run(
+        with (
+            self._log.open("ab") as log,
+            subprocess.Popen(
                 [sys.executable, "-P", str(LANGUAGE), *arguments],
                 cwd=self._root,
                 env={**self._variables(project), "PULUMI_CONFIG": json.dumps(dict(project.config))},
-                stdin=subprocess.DEVNULL,
+                stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=log,
-                check=False,
                 # An interrupt from the keyboard is the engine's to handle.
                 process_group=0,
-            ).returncode
+            ) as program,
+        ):
+            return program.wait()
 
     def _variables(self, project: Project) -> dict[str, str]:
         names = {"PULUMI_PROJECT": project.name, "PULUMI_STACK": self._stack, "PULUMI_ORGANIZATION": ORGANIZATION}

@@ -1,6 +1,7 @@
 """Runs the Pulumi program of the current folder as Pulumi's language host does; its own process.
 
-Started as a file, not as a module: the folder of this file is no place for a program to import from.
+Started as a file, not as a module: the folder of this file is no place for a program to import from. Its standard input
+is a pipe that the engine holds: a program whose engine was killed would wait for ever, so it ends.
 
 Usage: language.py ADDRESS PROJECT STACK ORGANIZATION PARALLEL DRY_RUN
 """
@@ -10,6 +11,7 @@ import logging
 import os
 import runpy
 import sys
+import threading
 import traceback
 from concurrent.futures import ThreadPoolExecutor
 
@@ -63,5 +65,11 @@ def _own(filename: str) -> bool:
     return path.startswith(os.getcwd() + os.sep) and "site-packages" not in path
 
 
+def _end_with_engine() -> None:
+    os.read(0, 1)
+    os._exit(1)
+
+
 if __name__ == "__main__":
+    threading.Thread(target=_end_with_engine, daemon=True).start()
     sys.exit(main(*sys.argv[1:]))

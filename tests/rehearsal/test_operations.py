@@ -159,16 +159,20 @@ def test_a_protected_resource_is_neither_deleted_nor_replaced(either: Bench) -> 
 
 
 def test_a_failed_resource_stops_its_dependents_and_the_next_up_continues(either: Bench) -> None:
-    program = 'Thing("a")\nb = Thing("b", secret="{secret}", fail={fail}, value={value})\nThing("c", b.doubled)'
-    either.program(program.format(secret="x", fail=["create"], value=1))
+    program = """
+a = Thing("a")
+b = Thing("b", secret="x", fail={fail}, value={value}, opts=Options(depends_on=a))
+Thing("c", b.doubled)
+"""
+    either.program(program.format(fail=["create"], value=1))
     assert either.run("up", fails=True) == ["create a", "create b"]
     assert str(either.outcome.error).endswith("b does not create with x")
-    assert either.up(program.format(secret="x", fail=["update"], value=1)) == ["create b", "create c", "same a"]
-    either.program(program.format(secret="x", fail=["update"], value=2))
+    assert either.up(program.format(fail=["update"], value=1)) == ["create b", "create c", "same a"]
+    either.program(program.format(fail=["update"], value=2))
     assert either.run("up", fails=True) == ["same a", "update b"]
-    either.up(program.format(secret="x", fail=["delete"], value=1))
-    either.program('Thing("a")')
-    assert either.run("up", fails=True) == ["delete b", "delete c", "same a"]
+    either.up(program.format(fail=["delete"], value=1))
+    either.program("")
+    assert either.run("up", fails=True) == ["delete b", "delete c"]
     assert either.live() == {"a-plain": 1.0, "b-plain": 1.0}
 
 

@@ -22,7 +22,14 @@ root = Path(sys.argv[1])
 outcome = Rehearsal(root, sys.argv[2], os.environ, root / ".local/rehearsal").up()
 print(json.dumps({"error": outcome.error, "steps": [f"{step.operation} {step.name}" for step in outcome.steps]}))
 """
-HELD = 'a = Thing("a")\nb = Thing("b", a.doubled, hold=True)\nThing("c", b.doubled)'
+HELD = """
+import os
+from pathlib import Path
+Path("program").write_text(str(os.getpid()))
+a = Thing("a")
+b = Thing("b", a.doubled, hold=True)
+Thing("c", b.doubled)
+"""
 
 
 def wait(condition: Callable[[], object]) -> None:
@@ -56,7 +63,7 @@ def held_up(bench: Bench) -> tuple[subprocess.Popen[str], int]:
 
 def test_independent_resources_are_made_at_the_same_time(bench: Bench) -> None:
     things = [f'Thing("thing{number}", meet=4)' for number in range(4)]
-    meet = "touch met$N; while [ $(ls met* | wc -l) -lt 8 ]; do sleep 0.02; done"
+    meet = "touch met$N; for i in $(seq 1000); do [ $(ls met* | wc -l) -lt 8 ] || exit 0; sleep 0.02; done; exit 1"
     commands = [
         f'local.Command("command{number}", create="{meet}", environment={{"N": "{number}"}})' for number in range(8)
     ]
@@ -80,6 +87,7 @@ def test_after_a_killed_engine_the_provider_ends_and_the_next_up_continues(bench
     process, provider = held_up(bench)
     process.kill()
     process.communicate()
+    wait(lambda: not alive(int((bench.root / "program").read_text())))
     with pytest.raises(OperatorError, match=f"process {process.pid} is dead, but its providers still finish"):
         bench.engine.up()
     (bench.things / "release").touch()
@@ -93,11 +101,10 @@ def test_after_a_killed_engine_the_provider_ends_and_the_next_up_continues(bench
 
 def test_no_process_outlives_an_operation_and_the_provider_knows_its_engine(bench: Bench) -> None:
     (bench.things / "release").touch()
-    bench.program(HELD + "\nimport os\nfrom pathlib import Path\nPath('pid').write_text(str(os.getpid()))")
-    bench.run("up")
+    bench.up(HELD)
     assert (bench.things / "engine").read_text() == "there"
     assert not alive(int((bench.things / "held").read_text()))
-    assert not alive(int((bench.root / "pid").read_text()))
+    assert not alive(int((bench.root / "program").read_text()))
 
 
 def test_one_operation_holds_the_stack_and_is_named(bench: Bench) -> None:
