@@ -75,7 +75,7 @@ class ClientSettings:
         repository_template: `owner/name` of a template repository, or None for the files in `starter/`.
         ruleset: protect the default branch by a ruleset (needs a paid GitHub plan on private repositories).
         archive_on_destroy: archive the repository instead of deleting it.
-        vercel_team: slug or id of the Vercel team, or None for the token's own account.
+        vercel_team: id of the Vercel team (`team_...`), or None for the token's own account.
     """
 
     client_id: str
@@ -165,7 +165,7 @@ def load_settings(
         repository_template=template,
         ruleset=shared.flag("ruleset", default=True),
         archive_on_destroy=shared.flag("archiveOnDestroy", default=True),
-        vercel_team=shared.text("vercelTeam", "") or None,
+        vercel_team=_vercel_team(shared),
     )
 
 
@@ -190,6 +190,13 @@ def _project_name(shared: "_Layer", client_id: str, environment: str) -> str:
     if "{clientId}" not in template or not SLUG.match(name) or not re.fullmatch(r"[a-z0-9-]{3,100}", name):
         raise shared.refuse("projectName", template, "must contain {clientId} and give a lower-case slug")
     return name
+
+
+def _vercel_team(shared: "_Layer") -> str | None:
+    team = shared.text("vercelTeam", "")
+    if team and not re.fullmatch(r"team_\w+", team):
+        raise shared.refuse("vercelTeam", team, "must be the team's id, team_...; its slug is refused by the provider")
+    return team or None
 
 
 def _domain(own: "_Layer") -> str | None:

@@ -104,6 +104,7 @@ def test_a_wrong_client_setting_is_refused_by_property_value_and_rule(
         ("tiers", {"starter": {"size": "micro"}}, "is unknown"),
         ("tiers", ["starter"], "must be a mapping"),
         ("repositoryTemplate", "starter", "must be owner/name"),
+        ("vercelTeam", "my-agency", "must be the team's id"),
     ],
 )
 def test_a_wrong_environment_setting_names_the_environments_file(
