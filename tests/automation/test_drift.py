@@ -1,6 +1,6 @@
 """Who changed what: this program, or somebody by hand."""
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation.drift import compare
@@ -68,6 +68,7 @@ properties = st.sets(st.sampled_from(["a", "b", "c", "d"]))
 edits = st.dictionaries(st.sampled_from(sorted(TYPES)), properties.filter(bool), max_size=4)
 
 
+@settings(deadline=None)
 @given(program=edits, hand=edits)
 def test_disjoint_edits_are_attributed_exactly(program, hand) -> None:
     """Whatever the program and somebody else change, as long as they touch different properties."""

@@ -5,7 +5,7 @@ import signal
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation import interrupt
@@ -24,6 +24,7 @@ def test_a_file_that_cannot_be_read_is_not_left_out_silently(folder: Path) -> No
     assert "broken" in list_clients(folder)
 
 
+@settings(deadline=None)
 @given(clients=st.integers(0, 30), count=st.integers(1, 9))
 def test_shards_are_disjoint_and_cover_every_client(tmp_path_factory, clients: int, count: int) -> None:
     folder = tmp_path_factory.mktemp("agency")

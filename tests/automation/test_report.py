@@ -2,7 +2,7 @@
 
 import re
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from automation.drift import Change, Drift
@@ -24,6 +24,7 @@ def test_it_says_who_changed_what() -> None:
     assert re.search(r"By hand: update <code>site</code>.*\(simulated\)", text)
 
 
+@settings(deadline=None)
 @given(st.text())
 def test_foreign_text_cannot_leave_its_code_span(text: str) -> None:
     inner = code(text).removeprefix("<code>").removesuffix("</code>")
