@@ -109,6 +109,8 @@ def _template(full_name: str) -> github.RepositoryTemplateArgs:
 def _files(
     repository: github.Repository, files: Mapping[str, str], opts: pulumi.ResourceOptions
 ) -> tuple[pulumi.Resource, ...]:
+    # A client begins with the starter and goes its own way: what its developers write is neither drift nor undone.
+    begun = pulumi.ResourceOptions(ignore_changes=["content", "commitMessage"])
     return tuple(
         github.RepositoryFile(
             f"starter/{path}",
@@ -119,7 +121,7 @@ def _files(
             commit_message=f"Update {path}",
             # The first commit that GitHub makes holds a README of its own.
             overwrite_on_create=True,
-            opts=opts,
+            opts=pulumi.ResourceOptions.merge(opts, begun),
         )
         for path, text in files.items()
     )

@@ -38,6 +38,11 @@ def test_every_file_of_the_starter_is_pushed_as_it_is() -> None:
     assert {"public/index.html", ".github/workflows/check.yml"} <= pushed.keys()
 
 
+def test_what_developers_make_of_the_starter_is_neither_drift_nor_undone() -> None:
+    files = of_type(declared(), "RepositoryFile")
+    assert all("content" in one.request.ignoreChanges for one in files.values())
+
+
 def test_files_and_ruleset_wait_for_the_default_branch() -> None:
     resources = declared()
     assert "default-branch" in resources["starter/package.json"].dependencies

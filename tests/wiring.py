@@ -1,4 +1,4 @@
-"""Declares one half of a client under Pulumi's mocks and gives what the engine would have been asked."""
+"""Declares a client, or a part of one, under Pulumi's mocks and gives what the engine would have been asked."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -56,31 +56,52 @@ class Declared:
         return {urn.split("::")[-1] for urn in self.request.dependencies}
 
 
+COMPUTED: dict[str, dict[str, Any]] = {
+    "db-password": {"result": "made-up-password"},
+    "project": {"ref": "abcdefghijklmnopqrst"},
+    "endpoints": {"api_url": "https://abcdefghijklmnopqrst.supabase.co", "publishable_key": "sb_publishable_made_up"},
+    "secret-key": {"value": "made-up-key"},
+    "schema": {"version": "20260101000000", "dsn": "postgresql://u@h:5432/d", "applied_at": "2026-01-01T00:00:00"},
+    "repository": {"fullName": "agency/client-acme-prod", "htmlUrl": "https://github.com/agency/client-acme-prod"},
+}
+
+
 class Answers(mocks.Mocks):
+    """Answers each registration with its inputs, and with something made up where a provider would compute."""
+
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        return f"{args.name}-id", {
-            **args.inputs,
-            "fullName": "agency/client-acme-prod",
-            "htmlUrl": "https://github.com/x",
-        }
+        return f"{args.name}-id", {**args.inputs, **COMPUTED.get(args.name, {})}
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         raise AssertionError(f"the program asks a provider while declaring: {args.token}")
 
 
 class Recorder(mocks.MockMonitor):
+    """Pulumi's mock monitor, keeping every request as the engine would get it."""
+
     def __init__(self) -> None:
         super().__init__(Answers())
         self.declared: dict[str, Declared] = {}
+        self.outputs: dict[str, Any] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
         self.declared[request.name] = Declared(request.type.rpartition(":")[2], request)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
+    def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
+        self.outputs[request.urn.split("::")[-1]] = request.outputs
+        return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
+
+
+def run(program: Callable[[], Any], stack: str = "acme") -> Recorder:
+    """Run a program as the stack of a client."""
+    recorder = Recorder()
+    mocks.set_mocks(recorder.mocks, project="client-environments", stack=stack, preview=False, monitor=recorder)
+    mocks.test(program)()  # type: ignore[no-untyped-call]
+    return recorder
+
 
 def declare(program: Callable[[pulumi.Resource], Any]) -> dict[str, Declared]:
     """Run a program that is given a parent; returns what it declared, by name."""
-    recorder = Recorder()
-    mocks.set_mocks(recorder.mocks, project="client-environments", stack="acme", preview=False, monitor=recorder)
-    mocks.test(lambda: program(pulumi.ComponentResource("test:index:Client", "client")))()  # type: ignore[no-untyped-call]
+    recorder = run(lambda: program(pulumi.ComponentResource("test:index:Client", "client")))
     return {name: one for name, one in recorder.declared.items() if name != "client"}

@@ -115,7 +115,6 @@ def test_repository_and_site_live_drift_are_repaired_and_die(stack: Stack) -> No
     assert stack.plan(**settings) == {
         "repository": "update",
         "actions-api-url": "create",
-        "starter/README.md": "update",
         "ruleset": "update",
         "site": "update",
         "site-api-url": "update",
