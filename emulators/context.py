@@ -3,13 +3,9 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import TYPE_CHECKING
 
+from emulators.postgres import Postgres
 from emulators.store import Store
-
-if TYPE_CHECKING:
-    from emulators.postgres import Postgres
 
 
 def now() -> datetime:
@@ -24,15 +20,11 @@ class Context:
     Attributes:
         store: documents that survive a restart.
         postgres: the Postgres server behind the Supabase emulator.
-        base_url: where the service answers, without a trailing slash.
-        state: folder for files that survive a restart.
         startup: seconds that a new project, or a deployment, takes to come up.
         clock: tells the time, in UTC.
     """
 
     store: Store
-    postgres: "Postgres"
-    base_url: str
-    state: Path
+    postgres: Postgres
     startup: float = 0.0
     clock: Callable[[], datetime] = now

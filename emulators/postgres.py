@@ -68,15 +68,19 @@ class Postgres:
         home = _reachable_home(self._state)
         data = home / "data"
         _stop_leftover(data)
-        if not (self._state / "postgres.json").exists():
+        memory = self._state / "postgres.json"
+        remembered: dict[str, Any] = {"password": secrets.token_urlsafe(24), "port": 0}
+        if memory.exists():
+            remembered = json.loads(memory.read_text())
+        else:
             # The state was wiped, and with it the password; what may lie elsewhere belongs to nobody.
             shutil.rmtree(data, ignore_errors=True)
-        remembered = self._remembered()
+        with listen(remembered["port"]) as free:
+            remembered["port"] = free.getsockname()[1]
+        memory.touch(mode=0o600)
+        memory.write_text(json.dumps(remembered))
         if not data.exists():
             self._initialize(home, data, remembered["password"])
-        with listen(remembered.get("port", 0)) as free:
-            remembered["port"] = free.getsockname()[1]
-        (self._state / "postgres.json").write_text(json.dumps(remembered))
         self._url = make_conninfo(
             host="127.0.0.1",
             port=remembered["port"],
@@ -107,14 +111,6 @@ class Postgres:
             self._process.send_signal(signal.SIGINT)
             self._process.wait(timeout=30)
             self._process = None
-
-    def _remembered(self) -> dict[str, Any]:
-        path = self._state / "postgres.json"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_text(json.dumps({"password": secrets.token_urlsafe(24)}))
-        remembered: dict[str, Any] = json.loads(path.read_text())
-        return remembered
 
     def _initialize(self, home: Path, data: Path, password: str) -> None:
         # Made beside its place, so that a start that is killed leaves no half cluster there.

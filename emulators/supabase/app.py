@@ -8,9 +8,10 @@ from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
 
 from emulators.context import Context
+from emulators.rest import RefusedError
 from emulators.store import Store
 from emulators.supabase import keys, organizations, projects, settings
-from emulators.supabase.calls import ORGANIZATION, Call, RefusedError, gate, no_route, refuse, route
+from emulators.supabase.calls import ORGANIZATION, Call, gate, no_route, refuse, route
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.project import find
 
@@ -48,7 +49,7 @@ def app(context: Context) -> Starlette:
 def _copy(call: Call) -> Any:
     """A scratch copy of a project's database, for trying out what must not happen in the real one."""
     ref = find(call)["ref"]
-    name = f"copy_{secrets.token_hex(6)}"
+    name = f"copy_{ref}_{secrets.token_hex(6)}"
     call.databases.copy(ref, name)
     databases = call.databases
     return {"name": name, "dsn": f"postgresql://{databases.login(ref)}@{databases.host}:{databases.port}/{name}"}

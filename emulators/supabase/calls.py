@@ -1,8 +1,8 @@
 """How the Management API is spoken: one call, its refusals, and the routes that lead to a handler."""
 
+import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from json import JSONDecodeError
 from typing import Any
 
 from starlette.concurrency import run_in_threadpool
@@ -13,20 +13,12 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from emulators.context import Context
+from emulators.rest import RefusedError
 from emulators.supabase.database import ProjectDatabases
 
 ORGANIZATION = "local-agency"
 TYPES = {str: "string", bool: "boolean", list: "array", dict: "object"}
 LIMIT = 120  # requests a minute
-
-
-class RefusedError(Exception):
-    """An answer that is not what was asked for."""
-
-    def __init__(self, status: int, message: str) -> None:
-        super().__init__(message)
-        self.status = status
-        self.message = message
 
 
 @dataclass(frozen=True)
@@ -60,8 +52,8 @@ Handler = Callable[[Call], Any]
 
 def strong(password: str) -> str:
     """The password, if the service takes it."""
-    if len(password) < 4:
-        raise RefusedError(400, "password: String must contain at least 4 character(s)")
+    if len(password) < 4 or "\0" in password:
+        raise RefusedError(400, "password: String must contain at least 4 character(s), none of them NUL")
     return password
 
 
@@ -106,6 +98,8 @@ async def _body(request: Request) -> Any:
     if not await request.body():
         return None
     try:
-        return await request.json()
-    except (JSONDecodeError, UnicodeDecodeError):
+        body = await request.json()
+        json.dumps(body, ensure_ascii=False).encode()  # half a surrogate pair is no text
+    except (ValueError, RecursionError):
         raise RefusedError(400, "Unexpected token in JSON") from None
+    return body

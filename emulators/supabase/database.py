@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from emulators.postgres import Postgres
 
 HERE = Path(__file__).parent
 READER = "supabase_read_only_user"
+LOCK = 0x5B  # whoever prepares a server that several emulators share
 
 
 class ProjectDatabases:
@@ -36,7 +38,7 @@ class ProjectDatabases:
         """Port of every project's database."""
         return self._postgres.port
 
-    @property
+    @cached_property
     def version(self) -> str:
         """Version of the server."""
         with self._postgres.admin() as admin:
@@ -45,15 +47,15 @@ class ProjectDatabases:
     def prepare(self) -> None:
         """Make roles and the template database; what is there already is left alone."""
         with self._postgres.admin() as admin:
+            admin.execute("select pg_advisory_lock(%s)", (LOCK,))
             admin.execute(self._script("roles.sql"))
             if admin.execute("select from pg_database where datname = %s", (self._template,)).fetchone() is not None:
                 return
             building = sql.Identifier(f"{self._template}_building")
             admin.execute(sql.SQL("drop database if exists {}").format(building))
             admin.execute(sql.SQL("create database {}").format(building))
-        with self._postgres.admin(f"{self._template}_building") as database:
-            database.execute(self._script("database.sql"))
-        with self._postgres.admin() as admin:
+            with self._postgres.admin(f"{self._template}_building") as database:
+                database.execute(self._script("database.sql"))
             admin.execute(sql.SQL("alter database {} allow_connections false").format(building))
             admin.execute(sql.SQL("alter database {} rename to {}").format(building, sql.Identifier(self._template)))
 
@@ -92,11 +94,12 @@ class ProjectDatabases:
             admin.execute(granted.format(sql.Identifier(name), sql.Identifier(self.login(ref))))
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is connected, and the login named after it."""
-        login = sql.Identifier(self.login(name))
+        """Drop a database, whoever is connected, with its scratch copies and the login named after it."""
         with self._postgres.admin() as admin:
-            admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(name)))
-            admin.execute(sql.SQL("drop role if exists {}").format(login))
+            copies = admin.execute("select datname from pg_database where starts_with(datname, %s)", (f"copy_{name}_",))
+            for each in [name, *(copy for (copy,) in copies)]:
+                admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(each)))
+            admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(self.login(name))))
 
     def query(self, ref: str, text: str, parameters: Sequence[Any], *, read_only: bool) -> list[dict[str, Any]]:
         """Run SQL as the owner, or as who may only read, and give the rows of the last statement that has any.

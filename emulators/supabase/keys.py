@@ -10,8 +10,9 @@ import uuid
 from datetime import datetime
 from typing import Any
 
+from emulators.rest import RefusedError
 from emulators.supabase import project as projects
-from emulators.supabase.calls import Call, RefusedError, route
+from emulators.supabase.calls import Call, route
 
 SERVICE_ROLE = {"role": "service_role"}
 OPTIONAL = {"description": str, "secret_jwt_template": dict}

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from emulators.supabase.calls import ORGANIZATION, Call, RefusedError, route
+from emulators.rest import RefusedError
+from emulators.supabase.calls import ORGANIZATION, Call, route
 
 PLAN = "pro"
 REGIONS = {

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from emulators.supabase.calls import Call, RefusedError
+from emulators.rest import RefusedError
+from emulators.supabase.calls import Call
 
 KIND = "supabase:project"
 SIZES = (

@@ -6,7 +6,8 @@ import string
 import zlib
 from typing import Any
 
-from emulators.supabase.calls import Call, RefusedError, route, strong
+from emulators.rest import RefusedError
+from emulators.supabase.calls import Call, route, strong
 from emulators.supabase.keys import new_keys
 from emulators.supabase.organizations import GROUPS, REGIONS, known
 from emulators.supabase.project import (
@@ -100,11 +101,12 @@ def _rename(call: Call) -> Any:
 
 
 def _delete(call: Call) -> Any:
-    project = find(call)
-    if project["phase"] in ENDS_IN:
-        raise RefusedError(400, "Project not ready for deletion.")
-    call.databases.drop(project["ref"])
-    call.context.store.delete(KIND, project["ref"])
+    with call.context.store.transaction():
+        project = find(call)
+        if project["phase"] in ENDS_IN:
+            raise RefusedError(400, "Project not ready for deletion.")
+        call.databases.drop(project["ref"])
+        call.context.store.delete(KIND, project["ref"])
     return _short(project)
 
 

@@ -5,8 +5,9 @@ from typing import Any
 
 import psycopg
 
+from emulators.rest import RefusedError
 from emulators.supabase import project as projects
-from emulators.supabase.calls import Call, RefusedError, route, strong
+from emulators.supabase.calls import Call, route, strong
 
 HOURLY = {"type": "usage", "interval": "hourly", "amount": 0.01344, "description": "$0.01344/hour"}
 
@@ -32,8 +33,8 @@ def _password(call: Call) -> Any:
 def _query(call: Call) -> Any:
     project = projects.find(call)
     given = call.fields({"query": str}, {"parameters": list, "read_only": bool})
-    if not given["query"]:
-        raise RefusedError(400, "query: String must contain at least 1 character(s)")
+    if not given["query"] or "\0" in given["query"]:
+        raise RefusedError(400, "query: String must contain at least 1 character(s), none of them NUL")
     if not projects.database_up(call, project):
         raise RefusedError(400, "Failed to run sql query: connect ECONNREFUSED 127.0.0.1:5432")
     try:
@@ -41,7 +42,7 @@ def _query(call: Call) -> Any:
             project["ref"], given["query"], given.get("parameters", []), read_only=given.get("read_only", False)
         )
     except psycopg.Error as error:
-        raise RefusedError(400, f"Failed to run sql query: ERROR:  {error.sqlstate}: {error}") from None
+        raise RefusedError(400, f"Failed to run sql query: ERROR:  {error.sqlstate or '22000'}: {error}") from None
     return json.loads(json.dumps(rows, default=_text))
 
 

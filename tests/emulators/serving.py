@@ -17,7 +17,7 @@ from emulators.store import Store
 
 def context_in(folder: Path) -> Context:
     """A context whose store lies in a folder; GitHub and Vercel ask nothing of Postgres."""
-    return Context(store=Store(folder / "store.sqlite"), postgres=cast(Postgres, None), base_url="", state=folder)
+    return Context(store=Store(folder / "store.sqlite"), postgres=cast(Postgres, None))
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -263,6 +264,21 @@ def test_a_scratch_copy_holds_the_data_and_leaves_the_project_alone(machine: Mac
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         psycopg.connect(copy["dsn"], password=PASSWORD)
     machine.ask("DELETE", f"/_local/copies/{ref}", 404)
+
+
+def test_a_project_is_deleted_once_and_its_scratch_copies_with_it(machine: Machine, ref: str) -> None:
+    copy = machine.ask("POST", f"/_local/projects/{ref}/copy", 201)
+    with ThreadPoolExecutor(4) as pool:
+        answers = pool.map(lambda _: machine.http.delete(f"/v1/projects/{ref}").status_code, range(4))
+    assert sorted(answers) == [200, 404, 404, 404]
+    with machine.context.postgres.admin() as admin:
+        left = admin.execute("select from pg_database where datname in (%s, %s)", (ref, copy["name"])).fetchall()
+    assert left == []
+
+
+def test_emulators_that_share_a_server_may_prepare_it_at_once(local: Local) -> None:
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: ProjectDatabases(local.postgres).prepare(), range(12)))
 
 
 def test_a_server_of_somebody_else_serves_as_well(new_state: Callable[[], Path]) -> None:

@@ -137,6 +137,7 @@ REFUSED = [
     ({"name": 5}, 400, "name: Expected string"),
     ({"name": ""}, 400, "name: String must contain 1 to 256 character(s)"),
     ({"db_pass": "abc"}, 400, "password: String must contain at least 4 character(s)"),
+    ({"db_pass": "abc\0def"}, 400, "none of them NUL"),
     ({"organization_slug": "somebody-else"}, 404, "Organization not found"),
     ({"region": "af-south-1"}, 400, "region_selection.code: Invalid enum value"),
     ({"region_selection": {"type": "specific", "code": "af-south-1"}}, 400, "Invalid enum value"),
@@ -158,7 +159,10 @@ def test_a_project_that_the_service_refuses_is_refused_and_not_made(
     assert ask("GET", f"{ORGANIZATION}/projects").json()["pagination"]["count"] == before
 
 
-@pytest.mark.parametrize("content", [b"{", b"[]", b"", b"\xff"])
+BODIES = [b"{", b"[]", b"", b"\xff", b'{"name": "\\ud800"}', b"[" * 100_000, b'{"name": %s}' % (b"1" * 5_000)]
+
+
+@pytest.mark.parametrize("content", BODIES, ids=range(len(BODIES)))
 def test_a_body_that_is_no_object_is_refused(ask: Ask, content: bytes) -> None:
     assert ask("POST", "/v1/projects", content=content).status_code == 400
 
@@ -271,6 +275,11 @@ def test_an_sql_error_is_told_as_postgres_tells_it_and_leaves_nothing(ask: Ask, 
         'Failed to run sql query: ERROR:  42P01: relation "nowhere" does not exist\nLINE 1: create table'
     )
     assert run(ask, own, "select to_regclass('public.half') as t").json() == [{"t": None}]
+
+
+@pytest.mark.parametrize("text", ["", "select 1\0; drop table public.t"])
+def test_sql_that_postgres_would_cut_short_is_refused(ask: Ask, project: str, text: str) -> None:
+    assert run(ask, project, text).status_code == 400
 
 
 @pytest.mark.parametrize("escape", ["commit", "reset role", "reset all"])
