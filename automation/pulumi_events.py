@@ -67,7 +67,8 @@ class Recorder:
         seconds = time.monotonic() - self._began.get((metadata.urn, metadata.op), time.monotonic())
         error = self._errors.get(metadata.urn, "failed") if status == "failed" else None
         step = _step(metadata, status, seconds, error)
-        if step:
+        # A component ends twice, once for its inputs and once for its outputs.
+        if step and (step.urn, step.operation) not in {(each.urn, each.operation) for each in self.steps}:
             self.steps.append(step)
             if self._on_step:
                 self._on_step(step)
