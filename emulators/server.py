@@ -105,6 +105,8 @@ class Emulators:
     def _stop_serving(self) -> None:
         for server in self._servers:
             server.should_exit = True
+        # Ends the queries of requests under way, which would be waited for.
+        self.postgres.stop()
         self._loop.call_soon_threadsafe(self._loop.stop)
         for thread in self._threads:
             thread.join(timeout=5)
