@@ -6,10 +6,10 @@ BIN := .venv/bin
 demo: .venv/local ; @$(BIN)/python -m automation demo $(ARGS)
 stop: .venv/local ; @$(BIN)/python -m emulators stop
 test: .venv/dev ; $(BIN)/pytest -n 2 $(ARGS)
-lint: .venv/dev ; $(BIN)/ruff check . && $(BIN)/mypy components automation emulators && $(BIN)/lint-imports
+lint: .venv/dev ; $(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy components automation emulators && $(BIN)/lint-imports
 bench: .venv/dev ; $(BIN)/python -m bench $(ARGS)
 snapshot: .venv/local ; $(BIN)/python -m components.schema.snapshot
-clean: ; rm -rf .venv .local
+clean: ; @test ! -x $(BIN)/python || $(BIN)/python -m emulators stop; rm -rf .venv .local
 
 .venv/bin/python: ; @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make demo PYTHON=python3.11")' && $(PYTHON) -m venv .venv
 .venv/local: requirements-local.txt requirements.txt .venv/bin/python ; @echo "Installing the packages of local mode into .venv ..." >&2 && $(BIN)/pip install -q --disable-pip-version-check -r $< && touch $@
