@@ -1,7 +1,8 @@
 """What every emulated service is given."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 
 from emulators.postgres import Postgres
@@ -21,10 +22,12 @@ class Context:
         store: documents that survive a restart.
         postgres: the Postgres server behind the Supabase emulator.
         startup: seconds that a new project, or a deployment, takes to come up.
+        ending: what has to be stopped along with the service.
         clock: tells the time, in UTC.
     """
 
     store: Store
     postgres: Postgres
     startup: float = 0.0
+    ending: ExitStack = field(default_factory=ExitStack)
     clock: Callable[[], datetime] = now

@@ -72,7 +72,7 @@ class Emulators:
             listener = listen(ports.get(name, 0))
             ports[name] = listener.getsockname()[1]
             self.services[name] = f"http://127.0.0.1:{ports[name]}"
-            context = Context(store, self.postgres, self._startup)
+            context = Context(store, self.postgres, self._startup, ending)
             self._serve(Harness(service.app(context), self._latency), listener)
             self.exports |= service.exports(self.services[name])
         self.exports["SUPABASE_ACCESS_TOKEN"] = supabase.token(store)

@@ -1,4 +1,4 @@
-"""The Supabase Management API over a real Postgres. Every project is a database; nothing else of Supabase runs."""
+"""The Supabase Management API over a real Postgres, where every project is a database, and each project's own API."""
 
 import secrets
 from typing import Any
@@ -6,11 +6,12 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.middleware.base import BaseHTTPMiddleware
+from starlette.routing import Mount
 
 from emulators.context import Context
 from emulators.rest import RefusedError
 from emulators.store import Store
-from emulators.supabase import keys, organizations, projects, settings
+from emulators.supabase import gateway, keys, organizations, projects, settings
 from emulators.supabase.calls import ORGANIZATION, Call, gate, no_route, refuse, route
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.project import find
@@ -43,7 +44,9 @@ def app(context: Context) -> Starlette:
     starlette.state.token = token(context.store)
     starlette.state.databases = ProjectDatabases(context.postgres)
     starlette.state.databases.prepare()
-    return starlette
+    return Starlette(
+        routes=[Mount("/projects", gateway.app(context, starlette.state.databases)), Mount("/", starlette)]
+    )
 
 
 def _copy(call: Call) -> Any:

@@ -61,12 +61,16 @@ def route(method: str, path: str, handler: Handler, status: int = 200) -> Route:
     """A route whose handler runs in a thread and returns what is sent as JSON; None sends an empty body."""
 
     async def endpoint(request: Request) -> Response:
-        state = request.app.state
-        call = Call(state.context, state.databases, request.path_params, request.query_params, await _body(request))
-        answer = await run_in_threadpool(handler, call)
+        answer = await run_in_threadpool(handler, call_of(request, await _body(request)))
         return Response(status_code=status) if answer is None else JSONResponse(answer, status)
 
     return Route(path, endpoint, methods=[method])
+
+
+def call_of(request: Request, body: Any) -> Call:
+    """The request as one call."""
+    state = request.app.state
+    return Call(state.context, state.databases, request.path_params, request.query_params, body)
 
 
 async def gate(request: Request, call_next: RequestResponseEndpoint) -> Response:

@@ -10,6 +10,7 @@ import psycopg
 from psycopg import sql
 
 from emulators.postgres import Postgres
+from emulators.supabase.postgrest import DataApi
 
 HERE = Path(__file__).parent
 READER = "supabase_read_only_user"
@@ -21,6 +22,7 @@ class ProjectDatabases:
 
     def __init__(self, postgres: Postgres) -> None:
         self._postgres = postgres
+        self.data_api = DataApi(postgres)
         with postgres.admin() as admin:
             row = admin.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
             # Row-level security proves nothing to a superuser, so the owner must not be one.
@@ -94,12 +96,14 @@ class ProjectDatabases:
             admin.execute(granted.format(sql.Identifier(name), sql.Identifier(self.login(ref))))
 
     def drop(self, name: str) -> None:
-        """Drop a database, whoever is connected, with its scratch copies and the login named after it."""
+        """Drop a database, whoever is connected, with its scratch copies and the logins named after it."""
+        self.data_api.stop(name)
         with self._postgres.admin() as admin:
             copies = admin.execute("select datname from pg_database where starts_with(datname, %s)", (f"copy_{name}_",))
             for each in [name, *(copy for (copy,) in copies)]:
                 admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(each)))
-            admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(self.login(name))))
+            for login in (self.login(name), self.data_api.login(name)):
+                admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(login)))
 
     def query(self, ref: str, text: str, parameters: Sequence[Any], *, read_only: bool) -> list[dict[str, Any]]:
         """Run SQL as the owner, or as who may only read, and give the rows of the last statement that has any.
@@ -136,8 +140,8 @@ class ProjectDatabases:
         admin.execute(sql.SQL("revoke connect, temporary on database {} from public").format(names[0]))
         admin.execute(sql.SQL("revoke connect on database {} from {}").format(names[0], names[2]))
 
-    @staticmethod
-    def _disconnect(admin: psycopg.Connection[Any], name: str) -> None:
+    def _disconnect(self, admin: psycopg.Connection[Any], name: str) -> None:
+        self.data_api.stop(name)  # it would come back at once
         admin.execute("select pg_terminate_backend(pid, 5000) from pg_stat_activity where datname = %s", (name,))
 
     def _script(self, name: str) -> str:

@@ -99,3 +99,12 @@ alter default privileges for role "{owner}" in schema public
   revoke usage, select on sequences from anon, authenticated, service_role;
 alter default privileges for role "{owner}" in schema public
   revoke execute on functions from anon, authenticated, service_role;
+
+-- The Data API reads the schema anew when it changes.
+create function extensions.pgrst_watch() returns event_trigger language plpgsql as $$
+begin
+  notify pgrst, 'reload schema';
+end
+$$;
+create event trigger pgrst_ddl_watch on ddl_command_end execute function extensions.pgrst_watch();
+create event trigger pgrst_drop_watch on sql_drop execute function extensions.pgrst_watch();

@@ -1,9 +1,6 @@
 """API keys: two legacy ones that are tokens, a publishable and a secret one, and those that are made later."""
 
-import base64
 import hashlib
-import hmac
-import json
 import re
 import secrets
 import uuid
@@ -12,6 +9,7 @@ from typing import Any
 
 from emulators.rest import RefusedError
 from emulators.supabase import project as projects
+from emulators.supabase import tokens
 from emulators.supabase.calls import Call, route
 
 SERVICE_ROLE = {"role": "service_role"}
@@ -30,14 +28,8 @@ def new_keys(ref: str, secret: str, now: datetime) -> list[Key]:
 
 def _legacy(role: str, ref: str, secret: str, issued: int) -> Key:
     claims = {"iss": "supabase", "ref": ref, "role": role, "iat": issued, "exp": issued + TEN_YEARS}
-    signed = ".".join(_base64(json.dumps(part).encode()) for part in ({"alg": "HS256", "typ": "JWT"}, claims))
-    signature = _base64(hmac.digest(secret.encode(), signed.encode(), "sha256"))
-    names = {"id": role, "name": role, "type": "legacy", "api_key": f"{signed}.{signature}"}
+    names = {"id": role, "name": role, "type": "legacy", "api_key": tokens.sign(claims, secret)}
     return names | {"description": f"Legacy {role} API key"}
-
-
-def _base64(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).decode().rstrip("=")
 
 
 def _make(kind: str, name: str, now: datetime, description: str | None = None) -> Key:
@@ -49,7 +41,7 @@ def _make(kind: str, name: str, now: datetime, description: str | None = None) -
 
 def _shown(key: Key, *, reveal: bool) -> Key:
     value = key["api_key"]
-    digest = _base64(hashlib.sha256(value.encode()).digest())
+    digest = tokens.encode(hashlib.sha256(value.encode()).digest())
     prefix = value.rpartition(".")[2][:5] if key["type"] == "legacy" else value[: len(f"sb_{key['type']}_") + 5]
     masked = key["type"] == "secret" and not reveal
     return {**key, "api_key": prefix + MASK * 10 if masked else value, "prefix": prefix, "hash": digest}

