@@ -55,11 +55,17 @@ def test_the_program_is_under_forty_lines() -> None:
 
 
 def code_lines(*folders: str) -> int:
-    """Lines that hold code: neither blank, nor comment, nor docstring."""
-    return sum(_code_lines(file) for folder in folders for file in (ROOT / folder).rglob("*.py"))
+    """Lines that hold Python or SQL: neither blank, nor comment, nor docstring."""
+    python = sum(_python_lines(file) for folder in folders for file in (ROOT / folder).rglob("*.py"))
+    return python + sum(_sql_lines(file) for folder in folders for file in (ROOT / folder).rglob("*.sql"))
 
 
-def _code_lines(file: Path) -> int:
+def _sql_lines(file: Path) -> int:
+    lines = (line.strip() for line in file.read_text().splitlines())
+    return sum(bool(line) and not line.startswith("--") for line in lines)
+
+
+def _python_lines(file: Path) -> int:
     source = file.read_text()
     docstrings: set[int] = set()
     for node in ast.walk(ast.parse(source)):
@@ -74,8 +80,8 @@ def _code_lines(file: Path) -> int:
 
 def test_the_product_stays_within_its_budget_and_the_stand_ins_stay_smaller() -> None:
     rehearsal = code_lines("automation/rehearsal")
-    product = code_lines("components", "automation") - rehearsal
-    assert product <= PRODUCT_LINES
+    product = code_lines("components", "automation", "sql") - rehearsal
+    assert product <= PRODUCT_LINES, product
     assert code_lines("emulators") + rehearsal < product
 
 
