@@ -61,7 +61,7 @@ def route(method: str, path: str, handler: Handler, status: int = 200) -> Route:
     """A route whose handler runs in a thread and returns what is sent as JSON; None sends an empty body."""
 
     async def endpoint(request: Request) -> Response:
-        answer = await run_in_threadpool(handler, call_of(request, await _body(request)))
+        answer = await run_in_threadpool(handler, call_of(request, await read_body(request)))
         return Response(status_code=status) if answer is None else JSONResponse(answer, status)
 
     return Route(path, endpoint, methods=[method])
@@ -98,7 +98,8 @@ async def no_route(request: Request, error: Exception) -> Response:
     return JSONResponse({"message": f"Cannot {request.method} {request.url.path}"}, 404)
 
 
-async def _body(request: Request) -> Any:
+async def read_body(request: Request) -> Any:
+    """What a JSON body holds; None for an empty one."""
     if not await request.body():
         return None
     try:

@@ -1,5 +1,7 @@
 """The gateway in front of a project's API: it turns keys into roles as Supabase's does, and CORS lets browsers in."""
 
+from typing import Any
+
 import httpx
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -11,8 +13,8 @@ from starlette.routing import Route
 
 from emulators.context import Context
 from emulators.rest import RefusedError
-from emulators.supabase import tokens
-from emulators.supabase.calls import Call, call_of
+from emulators.supabase import auth, tokens
+from emulators.supabase.calls import Call, call_of, read_body
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.postgrest import UnavailableError
 from emulators.supabase.project import Project, find
@@ -34,16 +36,35 @@ def app(context: Context, databases: ProjectDatabases) -> Starlette:
     async def rest(request: Request) -> Response:
         return await run_in_threadpool(_rest, http, request, await request.body())
 
+    routes = [_auth(method, path, handler) for method, path, handler in auth.ROUTES]
     cors = Middleware(
         CORSMiddleware, allow_origins="*", allow_methods="*", allow_headers="*", expose_headers=EXPOSED
     )  # fmt: skip
     starlette = Starlette(
-        routes=[Route("/{ref}/rest/v1/{path:path}", rest, methods=METHODS)],
+        routes=[Route("/{ref}/rest/v1/{path:path}", rest, methods=METHODS), *routes],
         middleware=[cors],
         exception_handlers={RefusedError: _refuse, 404: _nowhere, 405: _nowhere},
     )
     starlette.state.context, starlette.state.databases = context, databases
     return starlette
+
+
+def _auth(method: str, path: str, handler: auth.Handler) -> Route:
+    def run(request: Request, body: Any) -> Response:
+        call = call_of(request, body if isinstance(body, dict) else {})
+        project = _project(call)
+        token = "" if path == auth.OPEN else _token(request, project, call.context.clock().timestamp())
+        url = f"{request.url.scheme}://{request.url.netloc}/projects/{project['ref']}"
+        visit = auth.Visit(call, project, token, url)
+        if path.startswith(auth.ADMIN) and visit.claims.get("role") != "service_role":
+            raise RefusedError(403, "User not allowed", "not_admin")
+        answer = handler(visit)
+        return answer if isinstance(answer, Response) else JSONResponse(answer)
+
+    async def endpoint(request: Request) -> Response:
+        return await run_in_threadpool(run, request, await read_body(request))
+
+    return Route(f"/{{ref}}/auth/v1{path}", endpoint, methods=[method])
 
 
 def _rest(http: httpx.Client, request: Request, body: bytes) -> Response:
@@ -92,7 +113,8 @@ def _token(request: Request, project: Project, now: float) -> str:
 
 async def _refuse(request: Request, error: Exception) -> Response:
     assert isinstance(error, RefusedError)
-    return JSONResponse({"message": error.message, **error.extra}, error.status)
+    text = {"code": error.status, "error_code": error.code, "msg": error.message} if error.code else {}
+    return JSONResponse(text or {"message": error.message, **error.extra}, error.status)
 
 
 async def _nowhere(request: Request, error: Exception) -> Response:

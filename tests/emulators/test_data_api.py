@@ -4,7 +4,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
+import httpx
 import pytest
 
 from components.schema.apply import apply
@@ -17,6 +19,7 @@ from emulators.supabase.postgrest import DataApi
 from tests.conftest import Local
 
 DATABASE_PASSWORD = "correct-horse-battery-staple"
+PASSWORD = "a-person-knows-this"
 PEOPLE = {"ann@one.test": "One", "bob@two.test": "Two"}
 BROWSER = "Mozilla/5.0 (X11; Linux x86_64) Chrome/130"
 
@@ -42,18 +45,20 @@ class Api:
         answer.raise_for_status()
         return answer.json()
 
-    def add(self, email: str) -> str:
-        """Make an account, as the auth service would."""
-        with self.local.postgres.admin(self.ref) as admin:
-            made = "insert into auth.users (id, email) values (gen_random_uuid(), %s) returning id::text"
-            return str(admin.execute(made, (email,)).fetchone()[0])  # type: ignore[index]
+    def login(self, email: str, password: str = PASSWORD) -> httpx.Response:
+        answer: httpx.Response = self.ask(
+            "POST", "/auth/v1/token?grant_type=password", json={"email": email, "password": password}
+        )
+        return answer
 
-    def token(self, email: str) -> str:
-        """A session's token, as the auth service would sign it."""
-        with self.local.postgres.admin(self.ref) as admin:
-            found = admin.execute("select id::text from auth.users where email = %s", (email,)).fetchone()
-        claims = {"sub": found[0], "role": "authenticated", "exp": 9_999_999_999}  # type: ignore[index]
-        return tokens.sign(claims, self.manage("GET", "/postgrest")["jwt_secret"])
+    def admin(self, method: str, path: str, status: int, **kwargs: Any) -> Any:
+        answer = self.ask(method, f"/auth/v1/admin{path}", key="secret", **kwargs)
+        assert answer.status_code == status, answer.text
+        return answer.json()
+
+    def add(self, email: str) -> str:
+        body = {"email": email, "password": PASSWORD, "email_confirm": True}
+        return str(self.admin("POST", "/users", 200, json=body)["id"])
 
 
 def create(local: Local, name: str) -> Api:
@@ -107,7 +112,7 @@ def rest(api: Api) -> Api:
 
 @pytest.mark.parametrize("email", PEOPLE)
 def test_a_person_sees_the_contacts_of_their_organization_and_nobody_elses(rest: Api, email: str) -> None:
-    token = rest.token(email)
+    token = rest.login(email).json()["access_token"]
     query = "/rest/v1/contacts?select=email,companies(name)"
     name = PEOPLE[email]
     seen = [{"email": f"buyer@{name.lower()}.test", "companies": {"name": f"Buyers of {name}"}}]
@@ -134,6 +139,7 @@ def test_a_server_with_a_secret_key_sees_every_organization(rest: Api, key: str)
 def test_a_token_that_the_project_did_not_sign_is_refused(rest: Api) -> None:
     foreign = tokens.sign({"role": "service_role", "exp": 9_999_999_999}, "not-the-secret-of-this-project-at-all")
     assert rest.ask("GET", "/rest/v1/contacts", token=foreign).status_code == 401
+    assert rest.ask("GET", "/auth/v1/user", token=foreign).json()["error_code"] == "bad_jwt"
     assert rest.ask("GET", "/rest/v1/contacts", token=rest.keys["secret"]).status_code == 401
 
 
@@ -184,26 +190,84 @@ def test_the_data_api_ends_with_its_project_and_its_login_enters_no_other_databa
     ],
 )
 def test_a_missing_a_wrong_and_a_misplaced_key_are_refused(api: Api, key: str, agent: str, message: str) -> None:
-    path = "/rest/v1/contacts"
-    answer = api.ask("GET", path, key=key, headers={"user-agent": agent})
-    assert (answer.status_code, answer.json()["message"]) == (401, message)
+    for path in ("/rest/v1/contacts", "/auth/v1/health"):
+        answer = api.ask("GET", path, key=key, headers={"user-agent": agent})
+        assert (answer.status_code, answer.json()["message"]) == (401, message)
 
 
 def test_a_deleted_secret_key_is_refused_at_once(own: Api) -> None:
     made = own.manage("POST", "/api-keys?reveal=true", json={"type": "secret", "name": "server"})
-    assert own.ask("GET", "/rest/v1/", key=made["api_key"]).json().get("message") != "Invalid API key"
+    assert own.ask("GET", "/auth/v1/admin/users", key=made["api_key"]).status_code == 200
     own.manage("DELETE", f"/api-keys/{made['id']}")
-    answer = own.ask("GET", "/rest/v1/", key=made["api_key"])
-    assert (answer.status_code, answer.json()["message"]) == (401, "Invalid API key")
+    for path in ("/auth/v1/admin/users", "/rest/v1/"):
+        answer = own.ask("GET", path, key=made["api_key"])
+        assert (answer.status_code, answer.json()["message"]) == (401, "Invalid API key")
 
 
 def test_legacy_keys_that_are_switched_off_are_refused(own: Api) -> None:
     anon, service = own.keys["anon"], own.keys["service_role"]
-    assert "Legacy" not in own.ask("GET", "/rest/v1/", key="service_role").text
+    assert own.ask("GET", "/auth/v1/admin/users", key="service_role").status_code == 200
     own.manage("PUT", "/api-keys/legacy?enabled=false")
     for key, token in ((anon, ""), (service, ""), ("publishable", service)):
-        answer = own.ask("GET", "/rest/v1/", key=key, token=token)
-        assert (answer.status_code, answer.json()["message"]) == (401, "Legacy API keys are disabled")
+        for path in ("/auth/v1/admin/users", "/rest/v1/"):
+            answer = own.ask("GET", path, key=key, token=token)
+            assert (answer.status_code, answer.json()["message"]) == (401, "Legacy API keys are disabled")
+
+
+def test_a_session_says_who_it_is_for_one_hour(api: Api) -> None:
+    answer = api.login("ann@one.test").json()
+    secret = api.manage("GET", "/postgrest")["jwt_secret"]
+    claims = tokens.verify(answer["access_token"], secret, 0)
+    assert claims is not None
+    assert claims["sub"] == answer["user"]["id"]
+    assert (claims["role"], claims["aud"], claims["email"]) == ("authenticated", "authenticated", "ann@one.test")
+    assert claims["exp"] - claims["iat"] == answer["expires_in"] == 3600
+    assert tokens.verify(answer["access_token"], secret, claims["exp"]) is None
+    assert answer["refresh_token"] != api.login("ann@one.test").json()["refresh_token"]
+    shown = api.ask("GET", "/auth/v1/user", token=answer["access_token"]).json()
+    assert (shown["email"], "encrypted_password" in shown) == ("ann@one.test", False)
+
+
+@pytest.mark.parametrize(("email", "password"), [("ann@one.test", "wrong"), ("nobody@one.test", PASSWORD)])
+def test_a_wrong_password_and_an_unknown_person_are_refused_alike(api: Api, email: str, password: str) -> None:
+    answer = api.login(email, password)
+    assert (answer.status_code, answer.json()["error_code"]) == (400, "invalid_credentials")
+
+
+def test_only_a_secret_key_manages_accounts(api: Api) -> None:
+    token = api.login("ann@one.test").json()["access_token"]
+    for key, bearer in (("publishable", ""), ("publishable", token), ("secret", token), ("anon", "")):
+        for method, path in (("GET", "/users"), ("POST", "/users"), ("POST", "/generate_link")):
+            answer = api.ask(method, f"/auth/v1/admin{path}", key=key, token=bearer)
+            assert (answer.status_code, answer.json()["error_code"]) == (403, "not_admin")
+
+
+def test_an_account_is_made_once_read_and_deleted(own: Api) -> None:
+    account = own.add("Cay@One.test")
+    assert own.admin("GET", f"/users/{account}", 200)["email"] == "cay@one.test"
+    assert [user["id"] for user in own.admin("GET", "/users", 200)["users"]] == [account]
+    again = {"email": "cay@one.test", "password": PASSWORD}
+    assert own.admin("POST", "/users", 422, json=again)["error_code"] == "email_exists"
+    assert own.admin("POST", "/users", 422, json={"email": "d@one.test", "password": "short"})
+    token = own.login("cay@one.test").json()["access_token"]
+    own.admin("DELETE", f"/users/{account}", 200)
+    own.admin("GET", f"/users/{account}", 404)
+    assert own.ask("GET", "/auth/v1/user", token=token).json()["error_code"] == "user_not_found"
+
+
+def test_an_invitation_leads_once_to_a_session_that_sets_the_password(own: Api) -> None:
+    body = {"type": "invite", "email": "dee@one.test", "redirect_to": "http://127.0.0.1:3000/welcome"}
+    link = own.admin("POST", "/generate_link", 200, json=body)["action_link"]
+    assert own.login("dee@one.test").status_code == 400
+    followed = own.local.http.get(link)
+    site, _, fragment = followed.headers["location"].partition("#")
+    assert (followed.status_code, site) == (303, body["redirect_to"])
+    token = parse_qs(fragment)["access_token"][0]
+    assert own.ask("PUT", "/auth/v1/user", token=token, json={"password": PASSWORD}).status_code == 200
+    assert own.login("dee@one.test").status_code == 200
+    again = urlsplit(own.local.http.get(link).headers["location"]).fragment
+    assert "otp_expired" in again
+    assert "access_token" not in again
 
 
 def test_a_browser_on_another_site_may_ask(api: Api) -> None:
@@ -212,17 +276,17 @@ def test_a_browser_on_another_site_may_ask(api: Api) -> None:
     asked = api.ask("OPTIONS", "/rest/v1/contacts", key=None, headers=headers)
     assert asked.status_code == 200
     assert "apikey" in asked.headers["access-control-allow-headers"]
-    refused = api.ask("GET", "/rest/v1/", key=None, headers={"origin": "http://127.0.0.1:3000"})
+    refused = api.ask("GET", "/auth/v1/user", key=None, headers={"origin": "http://127.0.0.1:3000"})
     assert (refused.status_code, refused.headers["access-control-allow-origin"]) == (401, "*")
 
 
 def test_a_paused_project_and_an_unknown_one_do_not_answer(own: Api) -> None:
     own.local.supabase("POST", f"/v1/projects/{own.ref}/pause")
-    assert own.ask("GET", "/rest/v1/").status_code == 540
+    assert own.ask("GET", "/auth/v1/health").status_code == 540
     own.local.supabase("POST", f"/v1/projects/{own.ref}/restore")
-    assert own.ask("GET", "/rest/v1/").status_code != 540
+    assert own.ask("GET", "/auth/v1/health").status_code == 200
     own.ref = "a" * 20
-    assert own.ask("GET", "/rest/v1/").status_code == 404
+    assert own.ask("GET", "/auth/v1/health").status_code == 404
 
 
 def test_without_npm_the_answer_names_what_is_missing_and_the_rest_works(
@@ -233,7 +297,7 @@ def test_without_npm_the_answer_names_what_is_missing_and_the_rest_works(
     answer = own.ask("GET", "/rest/v1/")
     assert answer.status_code == 503
     assert "npm, which would install it, is not on PATH" in answer.json()["message"]
-    assert own.manage("GET", "/api-keys")
+    assert own.ask("GET", "/auth/v1/health").status_code == 200
 
 
 def test_an_installation_that_fails_is_said_and_leaves_nothing_behind(

@@ -1,0 +1,207 @@
+"""Accounts of a project's people: rows of `auth.users`, sessions as signed tokens, links that let somebody in once.
+
+A refresh token is handed out as Supabase does, and not exchanged: a session here ends after an hour.
+"""
+
+import hashlib
+import hmac
+import secrets
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import urlencode
+
+from psycopg.types.json import Jsonb
+from starlette.responses import RedirectResponse
+
+from emulators.rest import RefusedError
+from emulators.supabase import tokens
+from emulators.supabase.calls import Call
+from emulators.supabase.project import Project
+
+HOUR = 3600  # seconds that a session is good for
+HIDDEN = ("password", "token", "raw_")  # parts of the names of columns that are not answered
+SITE = "http://localhost:3000"  # where a link leads that names no place
+PROVIDER = {"provider": "email", "providers": ["email"]}
+
+Account = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """One request to a project: who asks, by a token, and under which URL the project answers."""
+
+    call: Call
+    project: Project
+    token: str
+    url: str
+
+    @property
+    def claims(self) -> tokens.Claims:
+        """What the token says; refused unless the project signed it."""
+        claims = tokens.verify(self.token, self.project["jwt_secret"], self.call.context.clock().timestamp())
+        if claims is None:
+            raise RefusedError(403, "invalid JWT: unable to parse or verify signature", "bad_jwt")
+        return claims
+
+    def text(self, name: str) -> str:
+        """A text of the body, empty where there is none."""
+        return str(self.call.body.get(name) or "")
+
+    def accounts(self, text: str, *values: Any) -> list[Account]:
+        """Run SQL as the auth service; each row is one account."""
+        with self.call.context.postgres.admin(self.project["ref"], options="-c role=supabase_auth_admin") as database:
+            return [row[0] for row in database.execute(text.encode(), values)]
+
+    def by_email(self) -> list[Account]:
+        """The account of the address in the body, if there is one."""
+        return self.accounts("select to_jsonb(u) from auth.users u where email = %s", self.text("email").lower())
+
+    def by_id(self, key: Any, status: int = 404) -> Account:
+        """The account of that id; refused with this status where there is none."""
+        found = self.accounts("select to_jsonb(u) from auth.users u where id::text = %s", str(key))
+        if not found:
+            raise RefusedError(status, "User not found", "user_not_found")
+        return found[0]
+
+
+Handler = Callable[[Visit], Any]
+
+
+def _health(visit: Visit) -> Any:
+    return {"name": "GoTrue", "version": "emulated", "description": "GoTrue is a user registration and auth API"}
+
+
+def _login(visit: Visit) -> Any:
+    if visit.call.query.get("grant_type") != "password":
+        raise RefusedError(400, "unsupported_grant_type", "validation_failed")
+    found = visit.by_email()
+    if not found or not _matches(visit.text("password"), found[0]["encrypted_password"]):
+        raise RefusedError(400, "Invalid login credentials", "invalid_credentials")
+    if not found[0]["email_confirmed_at"]:
+        raise RefusedError(400, "Email not confirmed", "email_not_confirmed")
+    seen = "update auth.users u set last_sign_in_at = now() where id = %s returning to_jsonb(u)"
+    account = visit.accounts(seen, found[0]["id"])[0]
+    return _session(visit, account) | {"user": _shown(account)}
+
+
+def _session(visit: Visit, account: Account) -> dict[str, Any]:
+    now = int(visit.call.context.clock().timestamp())
+    claims = {name: account[name] for name in ("aud", "role", "email")} | _metadata(account)
+    claims |= {"sub": account["id"], "session_id": str(uuid.uuid4()), "aal": "aal1", "is_anonymous": False}
+    claims |= {"iss": f"{visit.url}/auth/v1", "iat": now, "exp": now + HOUR}
+    signed = {"access_token": tokens.sign(claims, visit.project["jwt_secret"]), "token_type": "bearer"}
+    return {**signed, "refresh_token": secrets.token_urlsafe(12), "expires_in": HOUR, "expires_at": now + HOUR}
+
+
+def _user(visit: Visit) -> Any:
+    return _shown(visit.by_id(visit.claims.get("sub"), 403))
+
+
+def _change(visit: Visit) -> Any:
+    """Set one's own password."""
+    account = visit.by_id(visit.claims.get("sub"), 403)
+    change = "update auth.users u set encrypted_password = %s, updated_at = now() where id = %s returning to_jsonb(u)"
+    return _shown(visit.accounts(change, _chosen(visit.text("password")), account["id"])[0])
+
+
+def _list(visit: Visit) -> Any:
+    accounts = visit.accounts("select to_jsonb(u) from auth.users u order by created_at, id")
+    return {"users": [_shown(account) for account in accounts], "aud": "authenticated"}
+
+
+def _create(visit: Visit) -> Any:
+    return _shown(_new(visit, _chosen(visit.text("password")) if visit.text("password") else None, "user_metadata"))
+
+
+def _new(visit: Visit, password: str | None, metadata: str) -> Account:
+    email = visit.text("email").lower()
+    if "@" not in email:
+        raise RefusedError(400, "Unable to validate email address: invalid format", "validation_failed")
+    if visit.by_email():
+        raise RefusedError(422, "A user with this email address has already been registered", "email_exists")
+    about = (Jsonb(PROVIDER | (visit.call.body.get("app_metadata") or {})), Jsonb(visit.call.body.get(metadata) or {}))
+    return visit.accounts(
+        "insert into auth.users as u (id, aud, role, email, encrypted_password, raw_app_meta_data, raw_user_meta_data,"
+        " email_confirmed_at, created_at, updated_at) values (%s, 'authenticated', 'authenticated', %s, %s, %s, %s,"
+        " case when %s then now() end, now(), now()) returning to_jsonb(u)",
+        uuid.uuid4(), email, password, *about, visit.call.body.get("email_confirm") is True,
+    )[0]  # fmt: skip
+
+
+def _read(visit: Visit) -> Any:
+    return _shown(visit.by_id(visit.call.path["id"]))
+
+
+def _delete(visit: Visit) -> Any:
+    account = visit.by_id(visit.call.path["id"])
+    visit.accounts("delete from auth.users u where id = %s returning to_jsonb(u)", account["id"])
+    return {}
+
+
+def _link(visit: Visit) -> Any:
+    kind, token, site = visit.text("type"), secrets.token_hex(28), visit.text("redirect_to") or SITE
+    if kind not in ("invite", "signup", "magiclink", "recovery"):
+        raise RefusedError(400, "Invalid email action link type requested", "validation_failed")
+    found = visit.by_email()
+    if not found and kind == "recovery":
+        raise RefusedError(404, "User with this email not found", "user_not_found")
+    account = found[0] if found else _new(visit, None, "data")
+    keep = "update auth.users u set recovery_token = %s, recovery_sent_at = now() where id = %s returning to_jsonb(u)"
+    visit.accounts(keep, token, account["id"])
+    link = f"{visit.url}/auth/v1{OPEN}?{urlencode({'token': token, 'type': kind, 'redirect_to': site})}"
+    return _shown(account) | {"action_link": link, "hashed_token": token, "verification_type": kind}
+
+
+def _follow(visit: Visit) -> Any:
+    """A link that is followed, once and within the hour: on to its site with a session in the fragment."""
+    found = visit.accounts(
+        "update auth.users u set recovery_token = null, last_sign_in_at = now(),"
+        " email_confirmed_at = coalesce(email_confirmed_at, now())"
+        " where recovery_token = %s and recovery_sent_at > now() - interval '1 hour' returning to_jsonb(u)",
+        visit.call.query.get("token"),
+    )  # fmt: skip
+    expired = {"error": "access_denied", "error_code": "otp_expired"}
+    fragment = urlencode(_session(visit, found[0]) if found else expired)
+    return RedirectResponse(f"{visit.call.query.get('redirect_to', SITE)}#{fragment}", 303)
+
+
+def _shown(account: Account) -> dict[str, Any]:
+    kept = {name: value for name, value in account.items() if not any(part in name for part in HIDDEN)}
+    return kept | _metadata(account) | {"identities": []}
+
+
+def _metadata(account: Account) -> dict[str, Any]:
+    return {"app_metadata": account["raw_app_meta_data"], "user_metadata": account["raw_user_meta_data"]}
+
+
+def _chosen(password: str) -> str:
+    """What is kept of a new password."""
+    if len(password) < 6:
+        raise RefusedError(422, "Password should be at least 6 characters.", "weak_password")
+    return _hashed(password, secrets.token_hex(16))
+
+
+def _hashed(password: str, salt: str) -> str:
+    return f"scrypt${salt}${hashlib.scrypt(password.encode(), salt=salt.encode(), n=2**14, r=8, p=1).hex()}"
+
+
+def _matches(password: str, kept: str | None) -> bool:
+    return bool(kept) and hmac.compare_digest(_hashed(password, str(kept).split("$")[1]), str(kept))
+
+
+OPEN = "/verify"  # a browser that follows a link has no key
+ADMIN = "/admin"  # for secret and service_role keys only
+ROUTES: list[tuple[str, str, Handler]] = [
+    ("GET", "/health", _health),
+    ("POST", "/token", _login),
+    ("GET", "/user", _user),
+    ("PUT", "/user", _change),
+    ("GET", OPEN, _follow),
+    ("GET", f"{ADMIN}/users", _list),
+    ("POST", f"{ADMIN}/users", _create),
+    ("GET", f"{ADMIN}/users/{{id}}", _read),
+    ("DELETE", f"{ADMIN}/users/{{id}}", _delete),
+    ("POST", f"{ADMIN}/generate_link", _link),
+]
