@@ -11,6 +11,18 @@ import pytest
 from emulators.server import Emulators
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--long", action="store_true", help="also run the tests that take minutes")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    if not config.getoption("--long"):
+        skip = pytest.mark.skip(reason="takes minutes: run it with --long")
+        for item in items:
+            if "long" in item.keywords:
+                item.add_marker(skip)
+
+
 class Local:
     """Emulators that run for the whole session of tests.
 

