@@ -147,6 +147,25 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
     assert client.state()["project"]["id"] == ref
 
 
+def test_rotate_gives_new_secrets_and_the_old_ones_stop_working(make_client: MakeClient) -> None:
+    client = make_client("rotated")
+    client("up")
+    before = client.state()
+    code, rotated = client("rotate")
+    assert (code, rotated["error"]) == (0, None)
+    after = client.state()
+    assert after["project"]["id"] == before["project"]["id"]
+    assert client.query("select 1") == [(1,)]
+    old = before["db-password"]["outputs"]["result"]
+    with pytest.raises(psycopg.OperationalError, match="authentication failed"):
+        psycopg.connect(after["schema"]["outputs"]["dsn"], password=old)
+    keys = client.emulators.supabase("GET", f"/v1/projects/{after['project']['id']}/api-keys").json()
+    assert [key["name"] for key in keys if key["type"] == "secret" and key["name"].startswith("stack")] == ["stack_g2"]
+    held = {name: state["secret-key"]["outputs"]["value"] for name, state in (("old", before), ("new", after))}
+    assert held["old"] != held["new"] == after["site-secret-key"]["outputs"]["value"]
+    assert client("up")[1]["status"] == "unchanged"
+
+
 def test_destroy_leaves_nothing_and_a_failed_create_continues(make_client: MakeClient) -> None:
     client = make_client("third")
     client.emulators.fault("supabase", method="POST", path=r"/v1/projects/\w+/api-keys", status=500, times=20)
