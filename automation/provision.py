@@ -15,6 +15,7 @@ STEPS = ("supabase", "database", "github", "vercel", "n8n")
 BY_NAME = {
     **dict.fromkeys(("db-password", "project", "endpoints", "secret-key", "settings", "owner"), "supabase"),
     **dict.fromkeys(("schema", "isolation-check", "final-backup"), "database"),
+    "probe": "vercel",
 }
 BY_PACKAGE = {"github": "github", "vercel": "vercel", "pulumi-python:dynamic/n8n": "n8n"}
 VERBS = {"create": "created", "update": "updated", "replace": "updated", "delete": "updated", "same": "unchanged"}

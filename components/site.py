@@ -1,11 +1,14 @@
 """The client's Vercel site: a project linked to the repository, the variables of its code, its domain."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 import pulumiverse_vercel as vercel
+from pulumi_command import local
 
+from components.repository import BRANCH
 from components.settings import ClientSettings
 
 # AWS region of the database -> Vercel region. Vercel's functions run in AWS, mostly in the same region.
@@ -38,6 +41,7 @@ VERCEL_DEFAULT_REGION = "iad1"
 EVERYWHERE = ("production", "preview", "development")
 # Developers pull the development target into files on their machines: no secret goes there.
 DEPLOYED = ("production", "preview")
+PROBE = ".venv/bin/python -m components.probe"
 
 
 @dataclass(frozen=True)
@@ -56,6 +60,7 @@ def declare_site(
     *,
     repository_full_name: pulumi.Input[str],
     repository_content: Sequence[pulumi.Resource],
+    commits: Sequence[pulumi.Input[str]],
     api_url: pulumi.Input[str],
     publishable_key: pulumi.Input[str],
     secret_key: pulumi.Input[str],
@@ -65,12 +70,15 @@ def declare_site(
 
     Args:
         repository_content: what puts content on the repository's default branch.
+        commits: the commits of that content.
     """
     site = vercel.Project(
         "site",
         name=settings.project_name,
         # No `framework`: the starter's vercel.json names it, and a template brings its own.
         git_repository=vercel.ProjectGitRepositoryArgs(type="github", repo=repository_full_name),
+        # Clients' visitors have no account at Vercel; what is not live yet is for those who have.
+        vercel_authentication=vercel.ProjectVercelAuthenticationArgs(deployment_type="only_preview_deployments"),
         resource_config=vercel.ProjectResourceConfigArgs(function_default_regions=[function_region(settings.region)]),
         team_id=settings.vercel_team,
         opts=pulumi.ResourceOptions(
@@ -81,13 +89,15 @@ def declare_site(
         ),
     )
     inside = pulumi.ResourceOptions(parent=parent, deleted_with=site)
-    for name, key, value, targets, sensitive in (
+    variables: list[pulumi.Resource] = []
+    wanted: tuple[tuple[str, str, pulumi.Input[str], tuple[str, ...], bool], ...] = (
         ("site-client-name", "NEXT_PUBLIC_CLIENT_NAME", settings.client_name, EVERYWHERE, False),
         ("site-api-url", "NEXT_PUBLIC_SUPABASE_URL", api_url, EVERYWHERE, False),
         ("site-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key, EVERYWHERE, False),
         ("site-secret-key", "SUPABASE_SECRET_KEY", secret_key, DEPLOYED, True),
-    ):
-        vercel.ProjectEnvironmentVariable(
+    )
+    for name, key, value, targets, sensitive in wanted:
+        variable = vercel.ProjectEnvironmentVariable(
             name,
             project_id=site.id,
             team_id=settings.vercel_team,
@@ -97,12 +107,46 @@ def declare_site(
             sensitive=sensitive,
             opts=inside,
         )
+        variables.append(variable)
     if settings.domain:
         vercel.ProjectDomain(
             "site-domain", project_id=site.id, team_id=settings.vercel_team, domain=settings.domain, opts=inside
         )
-    host = settings.domain or f"{settings.project_name}.vercel.app"
-    return DeclaredSite(pulumi.Output.concat("https://", host))
+    deployment = vercel.Deployment(
+        "deployment",
+        project_id=site.id,
+        team_id=settings.vercel_team,
+        ref=BRANCH,
+        production=True,
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            deleted_with=site,
+            depends_on=[*variables, *repository_content],
+            # A deployment keeps what it was built from: anything else takes a new one.
+            replacement_trigger=_fingerprint([value for _, _, value, _, _ in wanted], commits),
+        ),
+    )
+    address = deployment.domains.apply(_address)
+    local.Command(
+        "probe",
+        create=PROBE,
+        environment={"SITE_URL": address, "DEPLOYMENT": deployment.id},
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=site),
+    )
+    return DeclaredSite(pulumi.Output.from_input(f"https://{settings.domain}") if settings.domain else address)
+
+
+def _fingerprint(values: Sequence[pulumi.Input[str]], commits: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:
+    """Tells one state of variables and content from another, and nobody what they are."""
+    parts = pulumi.Output.all(*values, *commits)
+    return pulumi.Output.unsecret(parts.apply(lambda found: hashlib.sha256("\0".join(found).encode()).hexdigest()))
+
+
+def _address(domains: Sequence[str]) -> str:
+    """The address of a deployment among its aliases: the others have the branch or the team in them too."""
+    shortest = min(domains, key=len)
+    # Local mode's sites are on this machine and have no certificate.
+    return f"http://{shortest}" if shortest.startswith("127.0.0.1:") else f"https://{shortest}"
 
 
 def function_region(database_region: str) -> str:

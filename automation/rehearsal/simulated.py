@@ -4,6 +4,7 @@ Nothing here speaks the services' own API: each step is marked simulated.
 """
 
 import hashlib
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +16,8 @@ from automation.rehearsal.provider import Live, Provider, ProviderError
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, plain
 
+UNDER_WAY = {"QUEUED", "BUILDING"}
+POLL = 0.25  # seconds
 CHANGED = "[changed by hand]"
 
 
@@ -42,6 +45,9 @@ class SimulatedProvider(Provider):
         type_ = urn.split("::")[2].rsplit("$", 1)[-1]
         body = {"inputs": plain(dict(inputs)), "urn": urn, "again": urn in self._pending}
         document = self._request("POST", quote(type_, safe="/"), body)
+        while document.get("state") in UNDER_WAY:
+            time.sleep(POLL)
+            document = self._request("GET", f"documents/{quote(document['id'], safe='')}")
         return str(document["id"]), {**document["outputs"], **inputs}
 
     def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:
