@@ -143,8 +143,9 @@ def _fingerprint(values: Sequence[pulumi.Input[str]], commits: Sequence[pulumi.I
 
 
 def _address(domains: Sequence[str]) -> str:
-    """The address of a deployment among its aliases: the others have the branch or the team in them too."""
-    shortest = min(domains, key=len)
+    """The site's own address among a deployment's aliases: others name the branch or the team, or need DNS first."""
+    own = [domain for domain in domains if domain.endswith(".vercel.app")] or domains
+    shortest = min(own, key=len)
     # Local mode's sites are on this machine and have no certificate.
     return f"http://{shortest}" if shortest.startswith("127.0.0.1:") else f"https://{shortest}"
 
