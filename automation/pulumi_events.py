@@ -8,6 +8,7 @@ from typing import Any
 from pulumi.automation import EngineEvent, events
 
 from automation.engine import OnStep, Step
+from automation.github_errors import explained
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
@@ -51,7 +52,7 @@ class Recorder:
         return failed[0] if failed else next(iter(self._errors.values()), None)
 
     def _diagnose(self, event: events.DiagnosticEvent) -> None:
-        text = one_line(event.message)
+        text = explained(one_line(event.message), event.urn or "")
         if event.severity == "error":
             self._errors.setdefault(event.urn or "", text)
         if event.severity in {"error", "warning"} and text:

@@ -1,19 +1,19 @@
 """What every emulated service can be made to do wrong, and what it was asked: latency, faults, a log of requests.
 
-    POST   /_emulator/faults    {"method", "path", "nth", "times", "status", "body", "delay", "drop"}
+    POST   /_emulator/faults    {"method", "path", "nth", "times", "status", "body", "headers", "delay", "drop"}
     DELETE /_emulator/faults
     GET    /_emulator/requests  ->  [{"method", "path", "status"}]; query strings and bodies are not kept
     DELETE /_emulator/requests
 
-`path` is a regular expression. A fault strikes from the `nth` matching request on, `times` times: it waits `delay`
-seconds, answers `status` with `body`, or breaks the connection: `drop: "before"` without carrying the request out,
-`drop: "after"` having carried it out.
+`method` and `path` are regular expressions. A fault strikes from the `nth` matching request on, `times` times: it waits
+`delay` seconds, answers `status` with `headers` and `body`, or breaks the connection: `drop: "before"` without carrying
+the request out, `drop: "after"` having carried it out.
 """
 
 import asyncio
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -33,13 +33,14 @@ class Fault:
     times: int = 1
     status: int | None = None
     body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     drop: str = ""
     seen: int = 0
 
     def strikes(self, method: str, path: str) -> bool:
         """Whether this request is one that it strikes; counts it."""
-        if method != self.method or not re.fullmatch(self.path, path):
+        if not (re.fullmatch(self.method, method) and re.fullmatch(self.path, path)):
             return False
         self.seen += 1
         return self.nth <= self.seen < self.nth + self.times
@@ -85,7 +86,7 @@ class Harness:
         if fault is None or not (fault.status or fault.drop):
             await self._app(scope, receive, noted)
         elif fault.status:
-            await Response(fault.body, fault.status)(scope, receive, noted)
+            await Response(fault.body, fault.status, fault.headers)(scope, receive, noted)
         else:
             if fault.drop == "after":
                 await self._app(scope, receive, nowhere)

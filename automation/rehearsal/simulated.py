@@ -10,6 +10,7 @@ from urllib.parse import quote
 
 import httpx
 
+from automation.github_errors import refusal
 from automation.rehearsal.diff import differ
 from automation.rehearsal.provider import Live, Provider, ProviderError
 from automation.rehearsal.state import Resource
@@ -74,8 +75,12 @@ class SimulatedProvider(Provider):
         if answer.status_code == httpx.codes.NOT_FOUND and method in {"GET", "DELETE"}:
             return None
         if answer.is_error:
-            raise ProviderError(f"{self._service} emulator: {method} {route}: {answer.status_code}: {_said(answer)}")
+            raise ProviderError(self._refusal(f"{self._service} emulator: {method} {route}", answer))
         return answer.json() if answer.content else {}
+
+    def _refusal(self, where: str, answer: httpx.Response) -> str:
+        status, said = answer.status_code, _said(answer)
+        return refusal(where, status, said) if self._service == "github" else f"{where}: {status}: {said}"
 
 
 def _route(resource: Resource) -> str:

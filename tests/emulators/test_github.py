@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from nacl.public import PublicKey, SealedBox
 
 from emulators.context import Context
 from emulators.github.app import ORGANIZATION, TOKEN, app
+from tests.emulators.github_contract import Contract, ContractMissingError, fetched
 from tests.emulators.serving import context_in, serve
 
 REPOSITORY = f"/repos/{ORGANIZATION}/site"
@@ -28,13 +30,31 @@ def url(context: Context) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def contract() -> Contract | None:
+    try:
+        return Contract(fetched())
+    except ContractMissingError:
+        return None  # the tests of the contract say so; these claim other things
+
+
 @pytest.fixture
-def github(url: str) -> Iterator[httpx.Client]:
+def github(url: str, contract: Contract | None) -> Iterator[httpx.Client]:
+    """Every answer in these tests, refusals too, has to be as GitHub describes it."""
+    faults: list[str] = []
+
+    def judge(answer: httpx.Response) -> None:
+        body = json.loads(answer.read() or b"null")
+        path = answer.request.url.path.removeprefix("/api/v3")
+        faults.extend(contract.faults(answer.request.method, path, answer.status_code, body) if contract else ())
+
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=f"{url}/api/v3", headers=headers, trust_env=False) as client:
+    hooks = {"response": [judge]}
+    with httpx.Client(base_url=f"{url}/api/v3", headers=headers, trust_env=False, event_hooks=hooks) as client:
         yield client
         for one in client.get(f"/orgs/{ORGANIZATION}/repos").json():
             client.delete(f"/repos/{one['full_name']}")
+    assert faults == []
 
 
 @pytest.fixture
