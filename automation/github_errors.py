@@ -22,7 +22,8 @@ REMEDIES = (
     ),
     (r": 404 ", "It is gone, or the token may not see it: check GITHUB_OWNER and the scope repo, then `up --refresh`."),
     (r": 422 .*name already exists", "It is never taken over: rename or delete it, or choose another projectName."),
-    (r": 409 Already exists", "It was made by hand and is never taken over: delete it there and run it again."),
+    (r"(?i): 409 .*already exists", "It was made by hand and is never taken over: delete it there and run it again."),
+    (r"/rename: 422 ", "Make main the default branch again on GitHub, then run it again."),
     (r": (409|5\d\d) ", f"Run it again. {LATER}."),
 )
 

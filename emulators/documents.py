@@ -19,12 +19,13 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from emulators.context import Context
+from emulators.github.account import ORGANIZATION, refuse_unpaid
 from emulators.rest import Call, RefusedError, Service
 from emulators.store import Document
 
 KIND = "rehearsal"
-OWNER = "local-agency"
 REPOSITORY = "github:index/repository:Repository"
+RULESET = "github:index/repositoryRuleset:RepositoryRuleset"
 PROJECT = "vercel:index/project:Project"
 PLACES = ("repository", "projectId")
 Inputs = Mapping[str, Any]
@@ -37,7 +38,7 @@ def routes() -> list[BaseRoute]:
 
 
 def _repository(inputs: Inputs) -> Document:
-    full_name = f"{OWNER}/{inputs['name']}"
+    full_name = f"{ORGANIZATION}/{inputs['name']}"
     return {
         "fullName": full_name,
         "htmlUrl": f"https://github.com/{full_name}",
@@ -73,7 +74,7 @@ TYPES: Mapping[str, tuple[tuple[str, ...], Callable[[Inputs], Document]]] = {
     REPOSITORY: (("name",), _repository),
     "github:index/repositoryFile:RepositoryFile": (("repository", "branch", "file"), _file),
     "github:index/branchDefault:BranchDefault": (("repository",), _nothing),
-    "github:index/repositoryRuleset:RepositoryRuleset": (("repository", "name"), _ruleset),
+    RULESET: (("repository", "name"), _ruleset),
     "github:index/actionsVariable:ActionsVariable": (("repository", "variableName"), _nothing),
     "github:index/actionsSecret:ActionsSecret": (("repository", "secretName"), _nothing),
     PROJECT: (("name", "teamId"), _nothing),
@@ -92,7 +93,11 @@ def _create(call: Call) -> Any:
     parts = [str(inputs.get(name) or "") for name in identity]
     # What people see in state looks like the service's own ids; the others only have to be unique.
     name = parts[0] if kind == REPOSITORY else f"{'prj_' if kind == PROJECT else ''}{_hash(kind, *parts)[:24]}"
+    if kind == RULESET:
+        refuse_unpaid(call.context)
     if call.context.store.get(KIND, name) and not inputs.get("overwriteOnCreate"):
+        if kind == REPOSITORY:
+            raise RefusedError(422, "name already exists on this account")
         raise RefusedError(409, f"{' '.join(part for part in parts if part)} already exists")
     document = _filled(kind, name, call.body["urn"], inputs, {})
     call.context.store.put(KIND, name, document)

@@ -11,14 +11,13 @@ from starlette.requests import Request
 from starlette.routing import BaseRoute
 
 from emulators.context import Context
-from emulators.documents import OWNER
 from emulators.github.state import load
 from emulators.github.views import API, addresses, person
 from emulators.rest import Call, Handler, RefusedError, Service
 from emulators.store import Document
 
 KIND = "github.account"
-USER = "local-user"
+USER, ORGANIZATION = "local-user", "local-agency"
 DEFAULTS: Document = {"plan": "team", "scopes": ["repo", "workflow", "delete_repo", "read:org"]}
 BEGAN = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
 COUNTS = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
@@ -54,7 +53,13 @@ def guarded(check: Callable[[Call], None], handler: Handler) -> Handler:
 
 def paid(call: Call) -> None:
     """Refuse what a private repository has on paid plans only."""
-    if account(call.context)["plan"] == "free" and load(call)["settings"]["private"]:
+    if load(call)["settings"]["private"]:
+        refuse_unpaid(call.context)
+
+
+def refuse_unpaid(context: Context) -> None:
+    """Refuse what the free plan has not."""
+    if account(context)["plan"] == "free":
         raise RefusedError(403, "Upgrade to GitHub Pro or make this repository public to enable this feature.")
 
 
@@ -76,7 +81,7 @@ def user(call: Call) -> Any:
 
 def organization(call: Call) -> Any:
     login, plan = call.path["org"], account(call.context)["plan"]
-    if login != OWNER:
+    if login != ORGANIZATION:
         raise RefusedError(404, "Not Found")
     features = dict.fromkeys(("has_organization_projects", "has_repository_projects"), True)
     own = {**features, **BEGAN, **COUNTS, "description": None, "archived_at": None}

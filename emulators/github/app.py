@@ -12,12 +12,11 @@ from starlette.requests import Request
 from emulators import documents
 from emulators.context import Context
 from emulators.github import account, actions, git, repositories
-from emulators.github.account import guarded, may_delete, may_write, paid
+from emulators.github.account import ORGANIZATION, guarded, may_delete, may_write, paid
 from emulators.github.state import entry, inside, listing
 from emulators.rest import RefusedError, Service
 
 TOKEN = "local-github-token"  # noqa: S105 (opens nothing but this emulator)
-ORGANIZATION = documents.OWNER
 
 
 def exports(url: str) -> dict[str, str]:

@@ -64,6 +64,10 @@ class Trial:
         """Make a request go wrong."""
         httpx.post(f"{self.url}/_emulator/faults", json=fault, trust_env=False).raise_for_status()
 
+    def clear(self) -> None:
+        """Let everything go right again."""
+        httpx.delete(f"{self.url}/_emulator/faults", trust_env=False).raise_for_status()
+
     def account(self, **switches: Any) -> None:
         """Change what the plan offers or what the token may do."""
         httpx.patch(f"{self.url}/_account/", json=switches, trust_env=False).raise_for_status()
