@@ -20,8 +20,6 @@ from tests.emulators.serving import context_in, serve
 
 NAME = "client-acme-prod"
 REPOSITORY = f"/repos/{ORGANIZATION}/{NAME}"
-# A millisecond is the least that the plugin takes for the second that it pauses after each write.
-CONFIG = {"github:writeDelayMs": "1"}
 PROGRAM = """
 import os
 from dataclasses import replace
@@ -96,5 +94,5 @@ def trial(folder: Path, program: str = PROGRAM, more: Mapping[str, str] = {}) ->
     context = replace(context_in(folder / "store"), clock=lambda: began + timedelta(seconds=next(seconds)))
     recorder = Recorder(Harness(app(context)))
     with serve(lambda _: recorder, context) as url:
-        stack = NativeStack(folder / "stack", program, {**exports(url), **more}, CONFIG)
+        stack = NativeStack(folder / "stack", program, {**exports(url), **more})
         yield Trial(url, stack, recorder, context)

@@ -24,17 +24,16 @@ class NativeStack:
         folder: an empty folder.
         program: source of the program; it reads the variables `SET_<name>`.
         exports: the variables that lead the plugins to the emulators.
-        config: the stack's configuration.
     """
 
-    def __init__(self, folder: Path, program: str, exports: Mapping[str, str], config: Mapping[str, str] = {}) -> None:
+    def __init__(self, folder: Path, program: str, exports: Mapping[str, str]) -> None:
         self._folder, self.exports = folder, dict(exports)
         runtime = {"name": "python", "options": {"virtualenv": sys.prefix}}
         (folder / "Pulumi.yaml").write_text(json.dumps({"name": "client-environments", "runtime": runtime}))
         (folder / "__main__.py").write_text(program)
         self("stack", "init", "native")
-        for name, value in config.items():
-            self("config", "set", name, value)
+        # The least that the plugin takes for the second that it pauses after each write.
+        self("config", "set", "github:writeDelayMs", "1")
 
     def __call__(self, *arguments: str, **settings: str) -> str:
         """Standard output of a command that has to succeed."""
