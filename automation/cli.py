@@ -15,6 +15,7 @@ from automation.engine import Engine, Outcome
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
 from automation.provision import STEPS, is_component, step_of
 from automation.report import markdown
+from automation.rotation import Secret, begin_rotation
 from automation.session import Session, session
 from components.errors import OperatorError
 
@@ -156,6 +157,32 @@ def outputs(clients: Clients = None, every: All = False, local: Local = False, a
         for result in results:
             rows = [(key, str(value)) for key, value in sorted(result.data.get("outputs", {}).items())]
             run.screen.table(result.client, ("output", "value"), rows)
+        run.end(results)
+
+
+@app.command()
+def rotate(
+    clients: Clients = None,
+    every: All = False,
+    shard: Shard = "1/1",
+    parallel: Parallel = 4,
+    local: Local = False,
+    only: Annotated[Secret | None, typer.Option(help="Rotate one of the two.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Renew the secret key and the database password; the old key goes when nothing uses it any more."""
+    with session("rotate", local=local, as_json=as_json) as run:
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            settings = run.workspace(writes=True).settings(client)
+            written = begin_rotation(settings, run.root, engine, [only] if only else list(Secret))
+            begun = f"Pulumi.{client}.yaml now says {', '.join(written)}" if written else "finishing what was begun"
+            run.screen.say(f"{client}  {begun}")
+            return run.bring_up(client)
+
+        chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
+        results = run.run(chosen, act, parallel=parallel, writes=True)
+        run.screen.steps_table(results)
         run.end(results)
 
 

@@ -12,7 +12,7 @@ from automation.engine import Engine
 from automation.installer import find_pulumi
 from automation.local import LOCAL_PASSPHRASE, start_emulators
 from components.errors import OperatorError
-from components.settings import load_settings
+from components.settings import ClientSettings, load_settings
 
 if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
@@ -42,13 +42,21 @@ class Workspace:
         """Name of the engine, for headers and reports."""
         return f"pulumi v{self.pulumi.version}" if self.pulumi else "rehearsal"
 
+    def settings(self, client: str) -> ClientSettings:
+        """The client's settings under this workspace's environment.
+
+        Raises:
+            OperatorError: naming property, value and rule of the first setting that is wrong.
+        """
+        return load_settings(client, self.root, "local" if self.local else None, self.environment)
+
     def engine(self, client: str) -> Engine:
         """The client's stack under this workspace's engine.
 
         Raises:
             OperatorError: a setting is wrong; nothing was opened.
         """
-        load_settings(client, self.root, "local" if self.local else None, self.environment)
+        self.settings(client)
         # Both engines import much; a command that fails on its arguments pays for neither.
         if self.pulumi is None:
             from automation.rehearsal.engine import Rehearsal

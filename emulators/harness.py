@@ -1,13 +1,17 @@
 """What every emulated service can be made to do wrong, and what it was asked: latency, faults, a log of requests.
 
-    POST   /_emulator/faults    {"method", "path", "nth", "times", "status", "body", "headers", "delay", "drop"}
+    POST   /_emulator/faults    {"method", "path", "nth", "times", "status", "body", "headers", "delay",
+                                 "drop", "hold"}
+    GET    /_emulator/faults    ->  [{"path", "seen", "held"}]
     DELETE /_emulator/faults
     GET    /_emulator/requests  ->  [{"method", "path", "status"}]; query strings and bodies are not kept
     DELETE /_emulator/requests
 
-`method` and `path` are regular expressions. A fault strikes from the `nth` matching request on, `times` times: it waits
-`delay` seconds, answers `status` with `headers` and `body`, or breaks the connection: `drop: "before"` without carrying
-the request out, `drop: "after"` having carried it out.
+`method` (a regular expression, or `*` for any) and `path` (a regular expression) say which requests count. A fault
+strikes from the `nth` of them on, `times` times: it waits `delay` seconds, answers `status` with `headers` and `body`,
+or breaks the connection: `drop: "before"` without carrying the request out, `drop: "after"` having carried it out.
+`hold` keeps the caller waiting, `"before"` or `"after"` the request is carried out, until it is gone (then nothing more
+happens) or the faults are cleared (then the request goes on).
 """
 
 import asyncio
@@ -36,14 +40,41 @@ class Fault:
     headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     drop: str = ""
+    hold: str = ""
     seen: int = 0
+    held: bool = False
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     def strikes(self, method: str, path: str) -> bool:
         """Whether this request is one that it strikes; counts it."""
-        if not (re.fullmatch(self.method, method) and re.fullmatch(self.path, path)):
+        if not (self.method == "*" or re.fullmatch(self.method, method)) or not re.fullmatch(self.path, path):
             return False
         self.seen += 1
         return self.nth <= self.seen < self.nth + self.times
+
+
+class _Caller:
+    """Whoever waits for an answer; what it sent meanwhile is kept for the service."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._kept: deque[Message] = deque()
+
+    async def waits_for(self, event: asyncio.Event) -> bool:
+        """Whether the event happens before the caller is gone."""
+        gone, happens = asyncio.create_task(self._listen()), asyncio.create_task(event.wait())
+        await asyncio.wait({gone, happens}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (gone, happens):
+            task.cancel()
+        return not gone.done()
+
+    async def _listen(self) -> None:
+        while (message := await self._receive())["type"] != "http.disconnect":
+            self._kept.append(message)
+
+    async def receive(self) -> Message:
+        """As ASGI's."""
+        return self._kept.popleft() if self._kept else await self._receive()
 
 
 class Harness:
@@ -74,10 +105,18 @@ class Harness:
         # All are asked, because all count.
         fault = next(iter([fault for fault in self._faults if fault.strikes(scope["method"], scope["path"])]), None)
         await asyncio.sleep(self._latency + (fault.delay if fault else 0.0))
+        if fault and fault.hold == "before":
+            caller, fault.held = _Caller(receive), True
+            if not await caller.waits_for(fault.cleared):
+                return
+            receive = caller.receive
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
+                if fault and fault.hold == "after":
+                    fault.held = True
+                    await fault.cleared.wait()
             await send(message)
 
         async def nowhere(message: Message) -> None:
@@ -98,8 +137,11 @@ class Harness:
             if request.method == "POST":
                 self._faults.append(Fault(**await request.json()))
             elif request.method == "DELETE":
+                for fault in self._faults:
+                    fault.cleared.set()
                 self._faults.clear()
-            return JSONResponse([fault.path for fault in self._faults])
+            shown = [{"path": fault.path, "seen": fault.seen, "held": fault.held} for fault in self._faults]
+            return JSONResponse(shown)
         if request.url.path == "/_emulator/requests":
             log = list(self._log)
             if request.method == "DELETE":

@@ -1,0 +1,70 @@
+"""Rotation: what is written into the client's file, and when."""
+
+from pathlib import Path
+
+import pytest
+
+from automation.rotation import Secret, begin_rotation
+from components.errors import OperatorError
+from components.settings import load_settings
+from tests.automation.conftest import FakeEngine, step
+
+ORGANIZATION = {"SUPABASE_ORG_SLUG": "agency"}
+
+
+def engine(*, keys: tuple[int, ...] = (1,), passwords: tuple[int, ...] = (1,)) -> FakeEngine:
+    held = [("secret-key", {"generation": float(key)}) for key in keys]
+    held += [("db-password", {"keepers": {"generation": str(password)}}) for password in passwords]
+    urn = step("project").urn.removesuffix("project")
+    return FakeEngine(state=[{"urn": f"{urn}{name}", "outputs": outputs} for name, outputs in held])
+
+
+def begin(folder: Path, stack: FakeEngine, *secrets: Secret) -> list[str]:
+    settings = load_settings("acme", folder, "local", ORGANIZATION)
+    return begin_rotation(settings, folder, stack, secrets or tuple(Secret))
+
+
+def generations(folder: Path) -> tuple[int, int]:
+    settings = load_settings("acme", folder, "local", ORGANIZATION)
+    return settings.key_generation, settings.password_generation
+
+
+def test_the_next_generation_is_written_and_the_rest_of_the_file_stays(folder: Path) -> None:
+    path = folder / "Pulumi.acme.yaml"
+    path.write_text("# ours\nencryptionsalt: v1:abc=\n" + path.read_text())
+    before = path.read_text()
+    assert begin(folder, engine()) == ["keyGeneration: 2", "rotatePassword: 2"]
+    assert generations(folder) == (2, 2)
+    assert begin(folder, engine(keys=(2,), passwords=(2,))) == ["keyGeneration: 3", "rotatePassword: 3"]
+    assert generations(folder) == (3, 3)
+    kept = [line for line in path.read_text().splitlines(keepends=True) if "Generation" not in line]
+    assert "".join(line for line in kept if "rotatePassword" not in line) == before
+
+
+@pytest.mark.parametrize(("secret", "now"), [(Secret.KEY, (2, 1)), (Secret.PASSWORD, (1, 2))])
+def test_one_of_the_two_can_be_rotated_alone(folder: Path, secret: Secret, now: tuple[int, int]) -> None:
+    begin(folder, engine(), secret)
+    assert generations(folder) == now
+
+
+@pytest.mark.parametrize("keys", [(1,), (1, 2)], ids=["not begun", "the older one still waits to be deleted"])
+def test_a_rotation_that_broke_off_is_finished_before_the_next_begins(folder: Path, keys: tuple[int, ...]) -> None:
+    begin(folder, engine(), Secret.KEY)
+    assert begin(folder, engine(keys=keys), Secret.KEY) == []
+    assert generations(folder) == (2, 1)
+
+
+def test_a_client_without_a_stack_is_refused_and_its_file_stays(folder: Path) -> None:
+    before = (folder / "Pulumi.acme.yaml").read_text()
+    with pytest.raises(OperatorError, match="has no secret-key yet"):
+        begin(folder, FakeEngine())
+    assert (folder / "Pulumi.acme.yaml").read_text() == before
+
+
+def test_a_file_that_is_written_otherwise_is_left_alone_and_named(folder: Path) -> None:
+    path = folder / "Pulumi.acme.yaml"
+    path.write_text(path.read_text().replace("client-environments:clientId", '"client-environments:clientId"'))
+    before = path.read_text()
+    with pytest.raises(OperatorError, match=r"Set client-environments:keyGeneration to 2 by hand"):
+        begin(folder, engine())
+    assert path.read_text() == before
