@@ -47,9 +47,11 @@ def demo(run: Session) -> None:
         run.screen.say("Nothing changed: every step is as the program says.", "green")
     supabase = start_emulators(run.root).services["supabase"]
     proof = _prove(run, supabase, state)
+    site = str(state["probe"]["stdout"]).strip()
+    run.screen.say(f"\nThe client's site\n  {site}")
     line = _psql(run.root, state["schema"]["dsn"], state["db-password"]["result"])
     run.screen.say(f"\nThe client's database:\n  {line}")
-    run.end([result], {**proof, "psql": line})
+    run.end([result], {**proof, "site": site, "psql": line})
 
 
 def _prove(run: Session, supabase: str, state: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

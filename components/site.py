@@ -3,6 +3,7 @@
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumiverse_vercel as vercel
@@ -109,9 +110,10 @@ def declare_site(
         )
         variables.append(variable)
     if settings.domain:
-        vercel.ProjectDomain(
+        domain = vercel.ProjectDomain(
             "site-domain", project_id=site.id, team_id=settings.vercel_team, domain=settings.domain, opts=inside
         )
+        pulumi.Output.all(domain.domain, domain.verifications, domain.misconfigured).apply(_warn_of_domain)
     deployment = vercel.Deployment(
         "deployment",
         project_id=site.id,
@@ -148,6 +150,16 @@ def _address(domains: Sequence[str]) -> str:
     shortest = min(own, key=len)
     # Local mode's sites are on this machine and have no certificate.
     return f"http://{shortest}" if shortest.startswith("127.0.0.1:") else f"https://{shortest}"
+
+
+def _warn_of_domain(found: Sequence[Any]) -> None:
+    """Say what is left to do at the DNS of a domain until the site answers there."""
+    domain, verifications, misconfigured = found
+    for record in (verifications or ())[:1]:
+        proof = f"{record['type']} {record['domain']} {record['value']}"
+        pulumi.log.warn(f"{domain} is in use at Vercel already: set {proof} at its DNS to prove that it is yours.")
+    if misconfigured:
+        pulumi.log.warn(f"{domain} does not lead to Vercel yet: its Domains page there says what to set at the DNS.")
 
 
 def function_region(database_region: str) -> str:

@@ -20,16 +20,17 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from emulators.context import Context
+from emulators.github.account import ORGANIZATION, refuse_unpaid
 from emulators.rest import Call, RefusedError, Service
 from emulators.store import Document
-from emulators.vercel import deployments
+from emulators.vercel import deployments, domains
 
 KIND = "rehearsal"
 # What is never shown, for the site that is given it.
 HELD = "rehearsal.held"
-OWNER = "local-agency"
 REPOSITORY = "github:index/repository:Repository"
 FILE = "github:index/repositoryFile:RepositoryFile"
+RULESET = "github:index/repositoryRuleset:RepositoryRuleset"
 PROJECT = "vercel:index/project:Project"
 VARIABLE = "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable"
 DEPLOYMENT = "vercel:index/deployment:Deployment"
@@ -44,7 +45,7 @@ def routes() -> list[BaseRoute]:
 
 
 def _repository(inputs: Inputs) -> Document:
-    full_name = f"{OWNER}/{inputs['name']}"
+    full_name = f"{ORGANIZATION}/{inputs['name']}"
     return {
         "fullName": full_name,
         "htmlUrl": f"https://github.com/{full_name}",
@@ -71,6 +72,13 @@ def _ruleset(inputs: Inputs) -> Document:
     return {"rulesetId": int(name[:8], 16), "nodeId": f"RRS_{name}"}
 
 
+def _domain(inputs: Inputs) -> Document:
+    name = inputs["domain"]
+    foreign = domains.elsewhere(name)
+    proof = [domains.challenge(name)] if foreign else []
+    return {"verified": not foreign, "misconfigured": foreign, "verifications": proof}
+
+
 def _nothing(inputs: Inputs) -> Document:
     return {}
 
@@ -80,12 +88,12 @@ TYPES: Mapping[str, tuple[tuple[str, ...], Callable[[Inputs], Document]]] = {
     REPOSITORY: (("name",), _repository),
     FILE: (("repository", "branch", "file"), _file),
     "github:index/branchDefault:BranchDefault": (("repository",), _nothing),
-    "github:index/repositoryRuleset:RepositoryRuleset": (("repository", "name"), _ruleset),
+    RULESET: (("repository", "name"), _ruleset),
     "github:index/actionsVariable:ActionsVariable": (("repository", "variableName"), _nothing),
     "github:index/actionsSecret:ActionsSecret": (("repository", "secretName"), _nothing),
     PROJECT: (("name", "teamId"), _nothing),
     VARIABLE: (("projectId", "key", "gitBranch"), _nothing),
-    "vercel:index/projectDomain:ProjectDomain": (("domain",), lambda inputs: {"verified": True}),
+    "vercel:index/projectDomain:ProjectDomain": (("domain",), _domain),
     DEPLOYMENT: (("projectId",), _nothing),
 }
 
@@ -102,9 +110,13 @@ def _create(call: Call) -> Any:
     parts = [str(inputs.get(name) or "") for name in identity]
     # What people see in state looks like the service's own ids; the others only have to be unique.
     name = parts[0] if kind == REPOSITORY else f"{'prj_' if kind == PROJECT else ''}{_hash(kind, *parts)[:24]}"
+    if kind == RULESET:
+        refuse_unpaid(call.context)
     there = call.context.store.get(KIND, name)
     mine = there and call.body.get("again") and there["urn"] == call.body["urn"]
     if there and not mine and not inputs.get("overwriteOnCreate"):
+        if kind == REPOSITORY:
+            raise RefusedError(422, "name already exists on this account")
         raise RefusedError(409, f"{' '.join(part for part in parts if part)} already exists")
     return 201, _keep(call.context, _filled(kind, name, call.body["urn"], inputs, {}), inputs)
 
@@ -137,7 +149,7 @@ def _seen(context: Context, found: Document) -> Document:
     now = deployments.state(context, made)
     if now == "ERROR":
         context.store.delete(KIND, found["id"])
-        raise RefusedError(422, "\n".join(made["log"]))
+        raise RefusedError(422, " | ".join(["BUILD_FAILED", *made["log"][-8:]]))
     domains = [context.sites.address(found["outputs"]["projectId"])]
     return found | {"state": now, "outputs": found["outputs"] | {"domains": domains}}
 

@@ -11,6 +11,7 @@ from urllib.parse import quote
 
 import httpx
 
+from automation import github_errors, vercel_errors
 from automation.rehearsal.diff import differ
 from automation.rehearsal.provider import Live, Provider, ProviderError
 from automation.rehearsal.state import Resource
@@ -82,8 +83,14 @@ class SimulatedProvider(Provider):
         if answer.status_code == httpx.codes.NOT_FOUND and method in {"GET", "DELETE"}:
             return None
         if answer.is_error:
-            raise ProviderError(f"{self._service} emulator: {method} {route}: {answer.status_code}: {_said(answer)}")
+            raise ProviderError(self._refusal(f"{self._service} emulator: {method} {route}", answer))
         return answer.json() if answer.content else {}
+
+    def _refusal(self, where: str, answer: httpx.Response) -> str:
+        said = _said(answer)
+        if self._service == "github":
+            return github_errors.refusal(where, answer.status_code, said)
+        return vercel_errors.refusal(where, said)
 
 
 def _route(resource: Resource) -> str:
@@ -104,4 +111,7 @@ def _said(answer: httpx.Response) -> str:
         content = answer.json()
     except ValueError:
         return answer.reason_phrase
-    return str(content.get("message") or content.get("error") or content) if isinstance(content, dict) else str(content)
+    error = content.get("error") if isinstance(content, dict) else None
+    if isinstance(error, dict):
+        return " - ".join(filter(None, (error["code"], error["message"])))
+    return str(content["message"] if isinstance(content, dict) and "message" in content else content)

@@ -62,7 +62,8 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
     client.query("alter table public.deals disable row level security")
     code, found = client("drift", "--markdown", "report.md")
     assert code == 1
-    assert {change["resource"] for change in found["program"]} == {"repository", "site-client-name"}
+    assert {change["resource"] for change in found["program"]} == {"repository", "site-client-name", "deployment"}
+    assert "probe" in found["follows"]
     (hand,) = found["hand"]
     assert (hand["resource"], hand["operation"]) == ("schema", "update")
     assert any("deals" in name for name in hand["properties"])
