@@ -120,12 +120,13 @@ def declare_site(
         team_id=settings.vercel_team,
         ref=BRANCH,
         production=True,
+        # A deployment keeps what it was built from: anything else takes a new one. An input says so, since a
+        # replacement trigger that changes during an update with refresh is lost.
+        meta={"builtFrom": _fingerprint([value for _, _, value, _, _ in wanted], commits)},
         opts=pulumi.ResourceOptions(
             parent=parent,
             deleted_with=site,
             depends_on=[*variables, *repository_content],
-            # A deployment keeps what it was built from: anything else takes a new one.
-            replacement_trigger=_fingerprint([value for _, _, value, _, _ in wanted], commits),
         ),
     )
     address = deployment.domains.apply(_address)

@@ -8,7 +8,6 @@ from typing import Any
 import pulumi
 import pulumi_random as random
 import pytest
-from google.protobuf.json_format import MessageToDict
 
 from components.site import FUNCTION_REGIONS, declare_site, function_region
 from emulators.vercel.app import REGIONS
@@ -103,7 +102,7 @@ def test_the_branch_is_deployed_when_its_files_and_all_variables_are_there() -> 
 
 def test_another_value_or_commit_takes_another_deployment_and_the_trigger_tells_no_secret() -> None:
     def trigger(**changes: Any) -> Any:
-        return MessageToDict(declared(**changes)["deployment"].request.replacement_trigger)
+        return declared(**changes)["deployment"].inputs["meta"]["builtFrom"]
 
     assert trigger() == trigger(vercel_team="team_x")
     assert len({trigger(), trigger(client_name="Other"), trigger(commits=["b" * 40])}) == 3

@@ -34,7 +34,19 @@ class SimulatedProvider(Provider):
     simulated = True
     # Properties that name the thing itself: the real providers replace a resource when one of them changes.
     identity = frozenset(
-        {"repository", "file", "variableName", "secretName", "projectId", "teamId", "key", "domain", "environment"}
+        {
+            "repository",
+            "file",
+            "variableName",
+            "secretName",
+            "projectId",
+            "teamId",
+            "key",
+            "domain",
+            "environment",
+            "ref",
+            "meta",
+        }
     )
 
     def __init__(self, service: str, url: str, pending: Collection[str] = ()) -> None:

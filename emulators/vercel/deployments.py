@@ -43,7 +43,8 @@ def create(call: Call) -> Any:
     call.context.store.put(
         KIND, made["id"], made | {"target": target, "gitSource": source, "meta": call.body.get("meta") or {}}
     )
-    return view(call.context, made["id"])
+    # Even where it takes no time: the plugin keeps a deployment's team only when it had to look again.
+    return {**view(call.context, made["id"]), "readyState": "QUEUED", "alias": [], "aliasAssigned": False}
 
 
 def make(

@@ -22,7 +22,8 @@ def test_repository_and_site_live_drift_are_repaired_and_die(stack: Stack) -> No
     assert stack.plan() == {}
     assert "made-up-secret" not in stack("stack", "export")
 
-    assert stack.plan(client_name="Acme Two") == {"repository": "update", "site-client-name": "update"}
+    changed = {"repository": "update", "site-client-name": "update", "deployment": "replace", "probe": "update"}
+    assert stack.plan(client_name="Acme Two") == changed
     stack.up(client_name="Acme Two", domain="www.native.example")
     settings = {"client_name": "Acme Two", "domain": "www.native.example"}
     assert stack.plan(**settings) == {}
