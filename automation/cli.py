@@ -10,6 +10,7 @@ from typing import Annotated, Any
 import typer
 
 from automation.clients import ProvisioningJob, choose_clients, write_client
+from automation.diagnosis import examine
 from automation.drift import Drift, find_drift
 from automation.engine import Engine, Outcome
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
@@ -183,6 +184,23 @@ def rotate(
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
         results = run.run(chosen, act, parallel=parallel, writes=True)
         run.screen.steps_table(results)
+        run.end(results)
+
+
+@app.command()
+def doctor(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
+    """Look at accounts, tokens, plans and tools before anything is created; changes nothing."""
+    with session("doctor", local=local, as_json=as_json) as run:
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            return examine(client, run.workspace(writes=False), engine.resources())
+
+        # The accounts are the same for all: without a name any client's settings tell which ones.
+        chosen = choose_clients(run.root, clients or (), every=every or not clients)
+        results = run.run(chosen if clients or every else chosen[:1], act, parallel=4)
+        for result in results:
+            rows = [(f["name"], f["state"], f["says"], f["remedy"]) for f in result.data.get("findings", ())]
+            run.screen.table(result.client, ("looked at", "", "found", "what to do"), rows)
         run.end(results)
 
 

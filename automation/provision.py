@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.clients import ProvisioningJob, write_client
+from automation.diagnosis import diagnose
 from automation.engine import Engine, OnStep, Outcome, Step
 from automation.workspace import Workspace, open_workspace
 
@@ -84,11 +85,11 @@ def provision(
     workspace: Workspace | None = None,
     refresh: bool = False,
     on_step: OnStep | None = None,
-    say: Callable[[str], None] | None = None,
+    say: Callable[[str], None] = lambda text: None,
 ) -> ProvisioningResult:
     """Create or update one client; writes the client's file when there is none.
 
-    What can be refused for a new client is refused before anything is created: by a preview, then by asking Supabase.
+    What can be refused for a new client is refused before anything is created: by a preview, then by the doctor.
 
     Args:
         job: the client's facts.
@@ -97,7 +98,7 @@ def provision(
         workspace: one that is open already; `local` and `root` then do not count.
         refresh: look at the remote systems first, so that changes made by hand are undone.
         on_step: called as resources start and end.
-        say: called for a new client with a line about where its project will be.
+        say: called for a new client with what the doctor found worth saying.
 
     Raises:
         OperatorError: a fact or a setting is refused, or the operation could not start; nothing was created.
@@ -117,9 +118,9 @@ def provision(
     outcome, existing = Outcome(), engine.resources()
     if not any(resource["urn"].endswith("::project") for resource in existing):
         outcome = engine.preview()
-        placed = "" if outcome.error else workspace.preflight(job.client_id, fresh=not existing)
-        if say and placed:
-            say(placed)
+        if not outcome.error:
+            for line in diagnose(workspace, job.client_id, existing):
+                say(line)
     if not outcome.error:
         outcome = engine.up(refresh=refresh, on_step=see)
     return ProvisioningResult(

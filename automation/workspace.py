@@ -1,12 +1,14 @@
 """Opens a client's stack: which engine carries it, and the process environment that its program and providers get."""
 
+import json
 import os
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from automation.engine import Engine
 from automation.installer import find_pulumi
@@ -66,30 +68,35 @@ class Workspace:
 
         return PulumiEngine(self.root, client, self.environment, self.pulumi, local=self.local)
 
-    def preflight(self, client: str, *, fresh: bool) -> str:
-        """Ask Supabase what it would refuse a new client for; in a process of its own, read-only.
+    def diagnose(self, client: str, resources: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
+        """Look at what an `up` of a client needs, in a process of its own; read-only.
 
         Args:
-            fresh: nothing of the client is in state.
+            resources: what of the client is in state.
 
         Returns:
-            one line that says where the project will be, and on which plan.
+            `{name, says, state, remedy}` each; `state` is `ok`, `warning`, or `failed` for what would stop an `up`.
 
         Raises:
-            OperatorError: the first thing that is refused.
+            OperatorError: the look itself failed.
         """
+        state = {resource["urn"].split("::", 3)[3]: resource["outputs"] for resource in resources}
+        words = ["--state", "project" if "project" in state else "password" if state else "none"]
+        if pooler := urlsplit(state.get("endpoints", {}).get("session_dsn", "")).netloc.rpartition("@")[2]:
+            words += ["--pooler", pooler]
         done = subprocess.run(
-            [sys.executable, "-m", "components.supabase.preflight", client, *(["--fresh"] if fresh else [])],
+            [sys.executable, "-m", "components.doctor", client, *words],
             cwd=self.root,
             env=self.environment,
             capture_output=True,
             text=True,
             check=False,
         )
-        said = (done.stderr if done.returncode else done.stdout).strip().splitlines() or ["the preflight broke off"]
         if done.returncode:
-            raise OperatorError(said[-1])
-        return said[-1]
+            said = done.stderr.strip().splitlines() or ["no reason given"]
+            raise OperatorError(f"broke off: {said[-1]}", "python -m components.doctor")
+        findings: list[dict[str, str]] = json.loads(done.stdout)
+        return findings
 
 
 def open_workspace(root: Path, *, local: bool, writes: bool = False) -> Workspace:

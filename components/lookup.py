@@ -16,6 +16,7 @@ from urllib.parse import quote
 import httpx
 
 from components.errors import OperatorError
+from components.native_apis import github, vercel
 
 Inputs = Mapping[str, Any]
 
@@ -24,12 +25,8 @@ class Lookup:
     """Asks both services, with one connection for each."""
 
     def __init__(self) -> None:
-        base = (os.environ.get("GITHUB_BASE_URL") or "https://api.github.com").rstrip("/")
-        # GitHub Enterprise answers below a path of its own, as the provider knows too.
-        root = base if base.endswith("api.github.com") else f"{base}/api/v3"
         self._owner = quote(os.environ.get("GITHUB_OWNER", ""))
-        self._github = _session(root, "GITHUB_TOKEN")
-        self._vercel = _session("https://api.vercel.com", "VERCEL_API_TOKEN")
+        self._github, self._vercel = github(), vercel()
 
     def find(self, kind: str, inputs: Inputs, since: str) -> str | None:
         """The id of the resource of a type that has these inputs, or None.
@@ -91,11 +88,6 @@ SEARCHES = {
     "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": Lookup._site_variable,
     "vercel:index/projectDomain:ProjectDomain": Lookup._domain,
 }
-
-
-def _session(base: str, token: str) -> httpx.Client:
-    headers = {"Authorization": f"Bearer {os.environ.get(token, '')}"}
-    return httpx.Client(base_url=base, headers=headers, timeout=20, follow_redirects=False)
 
 
 if __name__ == "__main__":

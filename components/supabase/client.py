@@ -22,6 +22,7 @@ from components.supabase.models import (
     OrganizationRecord,
     OwnershipMark,
     PoolerRecord,
+    ProfileRecord,
     ProjectRecord,
     RegionRecord,
     parse,
@@ -80,6 +81,10 @@ class Client(AbstractContextManager["Client"]):
         self._http.close()
 
     # Organizations
+
+    def profile(self) -> ProfileRecord:
+        """The person whose token it is."""
+        return self._one(ProfileRecord, "/v1/profile")
 
     def organizations(self) -> list[OrganizationRecord]:
         """The organizations that the token sees."""

@@ -36,6 +36,13 @@ def parse(kind: type[T], value: Any) -> T:
 
 
 @dataclass(frozen=True)
+class ProfileRecord:
+    """A person with an account."""
+
+    username: str
+
+
+@dataclass(frozen=True)
 class OrganizationRecord:
     """An organization; the plan belongs to it, not to a project."""
 

@@ -1,6 +1,7 @@
 """Organizations and the regions they may use."""
 
 from typing import Any
+from uuid import UUID
 
 from emulators.rest import RefusedError
 from emulators.supabase.calls import ORGANIZATION, Call, route
@@ -56,7 +57,12 @@ def _regions(call: Call) -> Any:
     return {"recommendations": recommended, "all": {"smartGroup": groups, "specific": specific}}
 
 
+def _profile(call: Call) -> Any:
+    return {"gotrue_id": str(UUID(int=1)), "primary_email": "local-user@agency.example", "username": "local-user"}
+
+
 ROUTES = [
+    route("GET", "/v1/profile", _profile),
     route("GET", "/v1/organizations", _list),
     route("GET", "/v1/organizations/{slug}", _get),
     route("GET", "/v1/projects/available-regions", _regions),

@@ -13,6 +13,7 @@ from starlette.routing import Host, Route, Router
 
 from emulators import documents
 from emulators.context import Context
+from emulators.github.account import ORGANIZATION
 from emulators.rest import Call, RefusedError, Service
 from emulators.vercel import deployments, domains, projects, variables
 from emulators.vercel.projects import inside
@@ -62,9 +63,19 @@ def _team(call: Call) -> Any:
     return TEAM
 
 
+def _token(call: Call) -> Any:
+    return {"token": {"id": "token_local", "name": "local", "type": "token", "origin": "manual", "scopes": []}}
+
+
+def _namespaces(call: Call) -> Any:
+    return [{"provider": "github", "slug": ORGANIZATION, "id": 1, "ownerType": "team"}]
+
+
 PROJECT = "/projects/{project}"
 TABLE = [
     ("GET", "/user", _user),
+    ("GET", "/user/tokens/current", _token),
+    ("GET", "/integrations/git-namespaces", _namespaces),
     ("GET", "/teams/{team}", _team),
     ("GET", "/projects", projects.listing),
     ("POST", "/projects", projects.create),

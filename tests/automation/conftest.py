@@ -89,15 +89,16 @@ class FakeWorkspace:
     environment: Mapping[str, str] = field(default_factory=dict)
     engine_name: str = "rehearsal"
     pulumi: None = None
+    local: bool = True
     refusal: str = ""
 
     def engine(self, client: str) -> FakeEngine:
         return self.engines[client]
 
-    def preflight(self, client: str, *, fresh: bool) -> str:
-        if self.refusal:
-            raise OperatorError(self.refusal)
-        return "Supabase: organization agency (plan pro)"
+    def diagnose(self, client: str, resources: Any) -> list[dict[str, str]]:
+        failed = {"name": "GitHub plan", "says": self.refusal, "state": "failed", "remedy": ""}
+        place = {"name": "Supabase project", "says": f"{client} is new", "state": "ok", "remedy": ""}
+        return [failed] if self.refusal else [place]
 
 
 @dataclass(frozen=True)

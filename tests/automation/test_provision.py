@@ -82,10 +82,10 @@ def test_what_a_preview_refuses_for_a_new_client_is_refused_before_anything_runs
     assert {each.status for each in result.steps} == {"skipped"}
 
 
-def test_what_supabase_refuses_a_new_client_is_refused_before_anything_runs(folder: Path) -> None:
+def test_what_would_stop_a_new_client_is_refused_before_anything_runs(folder: Path) -> None:
     engine = FakeEngine()
     with pytest.raises(OperatorError, match="region: 'af-south-1' is not offered"):
         provision(JOB, workspace=FakeWorkspace({"blau": engine}, folder, refusal="region: 'af-south-1' is not offered"))
     assert engine.calls == ["preview"]
     provision(JOB, workspace=FakeWorkspace({"blau": engine}, folder), say=engine.calls.append)
-    assert engine.calls[1:] == ["preview", "Supabase: organization agency (plan pro)", "up"]
+    assert engine.calls[1:] == ["preview", "Supabase project: blau is new.", "up"]
