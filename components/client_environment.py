@@ -13,6 +13,7 @@ from components.site import declare_site
 from components.supabase.api_key import ApiKey
 from components.supabase.endpoints import Endpoints
 from components.supabase.project import Project
+from components.supabase.settings import Settings
 
 ISOLATION_CHECK = ".venv/bin/python -m components.schema.isolation"
 
@@ -98,6 +99,20 @@ class ClientEnvironment(pulumi.ComponentResource):
             publishable_key=self.endpoints.publishable_key,
             secret_key=self.secret_key.value,
             parent=self,
+        )
+        self.service_settings = Settings(
+            "settings",
+            project_ref=self.project.ref,
+            site_url=self.site.url,
+            sender_name=settings.client_name,
+            service=settings.service,
+            timeout=settings.ready_timeout,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                deleted_with=self.project,
+                # Encryption and add-ons restart the database, under whoever is at work in it.
+                depends_on=[self.endpoints, self.isolation_check],
+            ),
         )
         self.register_outputs(self.stack_outputs())
 

@@ -26,6 +26,7 @@ ROLES = {
     "project",
     "endpoints",
     "secret-key",
+    "settings",
     "schema",
     "isolation-check",
     "repository",
@@ -104,3 +105,11 @@ def test_wrong_settings_end_the_program_in_one_line_before_anything_is_declared(
     path.write_text(path.read_text().replace("tier: starter", "tier: platinum"))
     with pytest.raises(pulumi.RunError, match=r"^Pulumi\.acme\.yaml: tier 'platinum' must be one of"):
         run(folder, monkeypatch)
+
+
+def test_settings_wait_for_whoever_works_in_the_database_that_they_restart(recorder: Recorder) -> None:
+    settings = recorder.declared["settings"]
+    assert settings.dependencies >= {"endpoints", "isolation-check"}
+    assert settings.inputs["site_url"] == "https://client-acme-prod.vercel.app"
+    assert settings.inputs["uri_allow_list"] == "https://client-acme-prod.vercel.app/**"
+    assert settings.inputs.keys() == {"project_ref", "timeout", "site_url", "uri_allow_list", "__provider"}

@@ -100,7 +100,7 @@ class Transport:
             message = answer.reason_phrase if page or not answer.text.strip() else answer.text
         text = " ".join(str(message).split())
         sent = body if isinstance(body, Mapping) else {}
-        for secret in (self._token, sent.get("db_pass"), sent.get("password")):
+        for secret in (self._token, *(sent.get(name) for name in ("db_pass", "password", "smtp_pass"))):
             text = text.replace(secret, "[secret]") if secret else text
         text = SECRET.sub("[secret]", text)
         return text if len(text) <= 300 else f"{text[:299]}…"
