@@ -30,6 +30,7 @@ CLIENT_KEYS = frozenset(
         "paused",
         "rotatePassword",
         "keyGeneration",
+        "inviteOwner",
         "legacyKeys",
     }
 )
@@ -75,6 +76,7 @@ class ClientSettings:
         ruleset: protect the default branch by a ruleset (needs a paid GitHub plan on private repositories).
         archive_on_destroy: archive the repository instead of deleting it.
         vercel_team: id of the Vercel team (`team_...`), or None for the token's own account.
+        invitation: change it to invite the owner again.
         service: what is set on the Supabase project.
     """
 
@@ -98,6 +100,7 @@ class ClientSettings:
     ruleset: bool
     archive_on_destroy: bool
     vercel_team: str | None
+    invitation: int = 1
     service: ServiceSettings = field(default_factory=ServiceSettings)
 
 
@@ -159,6 +162,7 @@ def load_settings(
         paused=own.flag("paused", default=False),
         password_generation=own.count("rotatePassword", 1),
         key_generation=own.count("keyGeneration", 1),
+        invitation=own.count("inviteOwner", 1),
         service=read_service(own, shared, offered, instance_size),
         domain=_domain(own),
         protect=shared.flag("protect", default=True),
