@@ -12,6 +12,7 @@ import yaml
 from pulumi import automation as auto
 
 from automation.engine import OnStep, Outcome
+from automation.leftovers import MARK, free_lock, settle_creates
 from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_events import Recorder, text_lines
 from components.errors import OperatorError
@@ -34,7 +35,8 @@ class PulumiEngine:
         self, root: Path, client: str, environment: Mapping[str, str], command: auto.PulumiCommand, *, local: bool
     ) -> None:
         self.name = f"pulumi v{command.version}"
-        self._root, self._client, self._environment, self._command = root, client, environment, command
+        self._root, self._client, self._command = root, client, command
+        self._environment = {**environment, MARK: f"{root}:{client}"}
         self._workspace = self._private(root / ".local/pulumi") if local else self._open(root, {})
 
     def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
@@ -52,6 +54,7 @@ class PulumiEngine:
         options = {"refresh": refresh, "run_program": True if refresh else None, "suppress_outputs": True}
         with _refusals(self._client):
             stack = auto.Stack.create_or_select(self._client, self._workspace)
+            self._settle(stack)
         return self._run(lambda stack, **more: stack.up(show_secrets=False, **options, **more), on_step, stack)
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
@@ -84,6 +87,22 @@ class PulumiEngine:
             if not resource["type"].startswith("pulumi:")
         ]
 
+    def _settle(self, stack: auto.Stack) -> None:
+        """Take up what a killed operation left: its lock, and what it made without saying so."""
+
+        def settle() -> None:
+            if taken := settle_creates(stack, self._workspace.env_vars, self._root):
+                stack.refresh(target=taken, show_secrets=False, suppress_outputs=True)
+
+        self._unlocked(stack, settle)
+
+    def _unlocked(self, stack: auto.Stack, work: Callable[[], Any]) -> Any:
+        try:
+            return work()
+        except auto.ConcurrentUpdateError as error:
+            free_lock(stack, str(error), self._environment[MARK])
+            return work()
+
     def _find(self) -> auto.Stack | None:
         with _refusals(self._client):
             try:
@@ -100,9 +119,7 @@ class PulumiEngine:
         recorder, began = Recorder(on_step), time.monotonic()
         failure, result = None, None
         try:
-            result = run(stack, on_event=recorder.see, color="never")
-        except auto.ConcurrentUpdateError as error:
-            failure = f"another update holds the lock: {_last_line(error)}"
+            result = self._unlocked(stack, lambda: run(stack, on_event=recorder.see, color="never"))
         except auto.CommandError as error:
             failure = recorder.error() or _last_line(error)
         return Outcome(
@@ -165,6 +182,8 @@ def _opened(value: Any) -> Any:
 
 
 def _last_line(error: auto.CommandError) -> str:
-    """What a failed command said last on its error stream."""
-    *_, said = ["failed", *text_lines(str(error).partition("stderr:")[2] or str(error))]
+    """What a failed command said last on its error stream, or else its last error among the rest."""
+    output, _, errors = str(error).partition("stderr:")
+    found = [line for line in text_lines(output) if "error: " in line]
+    *_, said = ["failed", *found, *text_lines(errors)]
     return said.removeprefix("error: ")

@@ -3,13 +3,14 @@
 They stand in for a resource, not for an API: no provider is involved. A document holds what the resource was given
 and what the real provider would compute; it persists, and drifts when someone changes or deletes it.
 
-    POST   /_rehearsal/<type>              {"urn", "inputs"}  ->  201 {"id", "type", "urn", "outputs", "digests"}
+    POST   /_rehearsal/<type>      {"urn", "inputs", "again"}  ->  201 {"id", "type", "urn", "outputs", "digests"}
     GET    /_rehearsal/documents/<id>                         ->  200 the same
     PUT    /_rehearsal/documents/<id>      {"inputs"}         ->  200 the same
     DELETE /_rehearsal/documents/<id>                         ->  204
 
 Property names are Pulumi's. `outputs` are the inputs and what is computed, except what cannot be read back: such a
-property stands in `digests` by its SHA-256. Refusals are {"message"} with 404, 409 or 422.
+property stands in `digests` by its SHA-256. A create that is done `again` takes its own document up. Refusals are
+{"message"} with 404, 409 or 422.
 """
 
 import hashlib
@@ -92,7 +93,9 @@ def _create(call: Call) -> Any:
     parts = [str(inputs.get(name) or "") for name in identity]
     # What people see in state looks like the service's own ids; the others only have to be unique.
     name = parts[0] if kind == REPOSITORY else f"{'prj_' if kind == PROJECT else ''}{_hash(kind, *parts)[:24]}"
-    if call.context.store.get(KIND, name) and not inputs.get("overwriteOnCreate"):
+    there = call.context.store.get(KIND, name)
+    mine = there and call.body.get("again") and there["urn"] == call.body["urn"]
+    if there and not mine and not inputs.get("overwriteOnCreate"):
         raise RefusedError(409, f"{' '.join(part for part in parts if part)} already exists")
     document = _filled(kind, name, call.body["urn"], inputs, {})
     call.context.store.put(KIND, name, document)

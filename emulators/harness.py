@@ -1,19 +1,22 @@
 """What every emulated service can be made to do wrong, and what it was asked: latency, faults, a log of requests.
 
-    POST   /_emulator/faults    {"method", "path", "nth", "times", "status", "body", "delay", "drop"}
+    POST   /_emulator/faults    {"method", "path", "nth", "times", "status", "body", "delay", "drop", "hold"}
+    GET    /_emulator/faults    ->  [{"path", "seen", "held"}]
     DELETE /_emulator/faults
     GET    /_emulator/requests  ->  [{"method", "path", "status"}]; query strings and bodies are not kept
     DELETE /_emulator/requests
 
-`path` is a regular expression. A fault strikes from the `nth` matching request on, `times` times: it waits `delay`
-seconds, answers `status` with `body`, or breaks the connection: `drop: "before"` without carrying the request out,
-`drop: "after"` having carried it out.
+`method` (`*` for any) and `path` (a regular expression) say which requests count. A fault strikes from the `nth` of
+them on, `times` times: it waits `delay` seconds, answers `status` with `body`, or breaks the connection: `drop:
+"before"` without carrying the request out, `drop: "after"` having carried it out. `hold` keeps the caller waiting,
+`"before"` or `"after"` the request is carried out, until it is gone (then nothing more happens) or the faults are
+cleared (then the request goes on).
 """
 
 import asyncio
 import re
 from collections import deque
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.requests import Request
@@ -35,14 +38,41 @@ class Fault:
     body: str = ""
     delay: float = 0.0
     drop: str = ""
+    hold: str = ""
     seen: int = 0
+    held: bool = False
+    cleared: asyncio.Event = field(default_factory=asyncio.Event)
 
     def strikes(self, method: str, path: str) -> bool:
         """Whether this request is one that it strikes; counts it."""
-        if method != self.method or not re.fullmatch(self.path, path):
+        if self.method not in ("*", method) or not re.fullmatch(self.path, path):
             return False
         self.seen += 1
         return self.nth <= self.seen < self.nth + self.times
+
+
+class _Caller:
+    """Whoever waits for an answer; what it sent meanwhile is kept for the service."""
+
+    def __init__(self, receive: Receive) -> None:
+        self._receive = receive
+        self._kept: deque[Message] = deque()
+
+    async def waits_for(self, event: asyncio.Event) -> bool:
+        """Whether the event happens before the caller is gone."""
+        gone, happens = asyncio.create_task(self._listen()), asyncio.create_task(event.wait())
+        await asyncio.wait({gone, happens}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (gone, happens):
+            task.cancel()
+        return not gone.done()
+
+    async def _listen(self) -> None:
+        while (message := await self._receive())["type"] != "http.disconnect":
+            self._kept.append(message)
+
+    async def receive(self) -> Message:
+        """As ASGI's."""
+        return self._kept.popleft() if self._kept else await self._receive()
 
 
 class Harness:
@@ -73,10 +103,18 @@ class Harness:
         # All are asked, because all count.
         fault = next(iter([fault for fault in self._faults if fault.strikes(scope["method"], scope["path"])]), None)
         await asyncio.sleep(self._latency + (fault.delay if fault else 0.0))
+        if fault and fault.hold == "before":
+            caller, fault.held = _Caller(receive), True
+            if not await caller.waits_for(fault.cleared):
+                return
+            receive = caller.receive
 
         async def noted(message: Message) -> None:
             if message["type"] == "http.response.start":
                 entry["status"] = message["status"]
+                if fault and fault.hold == "after":
+                    fault.held = True
+                    await fault.cleared.wait()
             await send(message)
 
         async def nowhere(message: Message) -> None:
@@ -97,8 +135,11 @@ class Harness:
             if request.method == "POST":
                 self._faults.append(Fault(**await request.json()))
             elif request.method == "DELETE":
+                for fault in self._faults:
+                    fault.cleared.set()
                 self._faults.clear()
-            return JSONResponse([fault.path for fault in self._faults])
+            shown = [{"path": fault.path, "seen": fault.seen, "held": fault.held} for fault in self._faults]
+            return JSONResponse(shown)
         if request.url.path == "/_emulator/requests":
             log = list(self._log)
             if request.method == "DELETE":

@@ -109,7 +109,7 @@ class Rehearsal:
             before = self._state.load()
             journal = Journal(before, self._state.save if writes else None, on_step)
             log, variables = Log(), self._variables(project)
-            providers = Providers(self._root, variables, project.config, self._log)
+            providers = Providers(self._root, variables, project.config, self._log, before.pending)
             deployment = Deployment(journal, providers)
             monitor = Monitor(deployment, journal, project.name, self._stack)
             with serving(monitor, log) as address:
@@ -135,6 +135,7 @@ class Rehearsal:
         if code and not operation.log.errors:
             operation.log.errors.append(f"the program ended with exit code {code}; see {self._log}")
         if not operation.log.errors:
+            operation.journal.settle()
             operation.deployment.deletion.delete_all(operation.deployment.unused())
 
     def _run_program(self, operation: _Operation) -> int:

@@ -34,7 +34,7 @@ class Journal:
         self.steps: list[Step] = []
         self.errors: list[str] = []
         self._kept, self._made = list(before.resources), list[Resource]()
-        self._pending: dict[str, str] = {}
+        self._pending = dict(before.pending)
         self._save, self._on_step, self._lock = save, on_step, threading.RLock()
 
     @property
@@ -68,6 +68,11 @@ class Journal:
             for item in self._made:
                 if item.urn == urn:
                     item.outputs = outputs
+
+    def settle(self) -> None:
+        """Forget what earlier operations left half done: all that is declared has been seen to."""
+        with self._lock:
+            self._pending.clear()
 
     def save(self) -> None:
         """Write the state, unless this is a preview."""

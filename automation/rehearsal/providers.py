@@ -1,6 +1,6 @@
 """Finds the provider of a resource type, and starts and stops them all."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -30,14 +30,16 @@ def require_loopback(environment: Mapping[str, str]) -> None:
 
 
 class Providers:
-    """The providers of one operation."""
+    """The providers of one operation; `pending` are the URNs of creates that an earlier one did not finish."""
 
-    def __init__(self, root: Path, environment: Mapping[str, str], config: Mapping[str, str], log: Path) -> None:
+    def __init__(
+        self, root: Path, environment: Mapping[str, str], config: Mapping[str, str], log: Path, pending: Collection[str]
+    ) -> None:
         require_loopback(environment)
         self._dynamic = DynamicProvider(root, environment, config, log)
         self._simulated = {
-            "github": SimulatedProvider("github", environment["GITHUB_BASE_URL"]),
-            "vercel": SimulatedProvider("vercel", environment["VERCEL_EMULATOR_URL"]),
+            "github": SimulatedProvider("github", environment["GITHUB_BASE_URL"], pending),
+            "vercel": SimulatedProvider("vercel", environment["VERCEL_EMULATOR_URL"], pending),
         }
         self._by_type: dict[str, Provider] = {
             "command:local:Command": CommandProvider(root, environment),

@@ -4,7 +4,7 @@ Nothing here speaks the services' own API: each step is marked simulated.
 """
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +24,7 @@ class SimulatedProvider(Provider):
     Args:
         service: name of the service, for errors.
         url: base URL of its emulator.
+        pending: URNs whose create was cut off: what it made is taken up.
     """
 
     simulated = True
@@ -32,14 +33,15 @@ class SimulatedProvider(Provider):
         {"repository", "file", "variableName", "secretName", "projectId", "teamId", "key", "domain", "environment"}
     )
 
-    def __init__(self, service: str, url: str) -> None:
-        self._service = service
+    def __init__(self, service: str, url: str, pending: Collection[str] = ()) -> None:
+        self._service, self._pending = service, pending
         # The environment's proxy is for the real providers; an emulator is on this machine.
         self._client = httpx.Client(base_url=f"{url.rstrip('/')}/_rehearsal/", timeout=30, trust_env=False)
 
     def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
         type_ = urn.split("::")[2].rsplit("$", 1)[-1]
-        document = self._request("POST", quote(type_, safe="/"), {"inputs": plain(dict(inputs)), "urn": urn})
+        body = {"inputs": plain(dict(inputs)), "urn": urn, "again": urn in self._pending}
+        document = self._request("POST", quote(type_, safe="/"), body)
         return str(document["id"]), {**document["outputs"], **inputs}
 
     def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:

@@ -15,6 +15,7 @@ from automation import session
 from automation.cli import app
 from automation.engine import OnStep, Outcome, Step
 from components.errors import OperatorError
+from tests.automation.local_client import make_client  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "urn:pulumi:{}::client-environments::client-environments:index:ClientEnvironment${}::{}"

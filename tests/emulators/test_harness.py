@@ -98,6 +98,23 @@ def test_a_delayed_request_is_carried_out_after_the_others(client: httpx.Client,
     assert carried_out == ["GET /things/quick", "GET /things/slow"]
 
 
+@pytest.mark.parametrize(("when", "done"), [("before", []), ("after", ["POST /things/a"])])
+def test_a_held_request_goes_on_when_faults_are_cleared_and_ends_with_its_caller(
+    client: httpx.Client, carried_out: list[str], when: str, done: list[str]
+) -> None:
+    fault(client, path=".*", method="*", hold=when, times=2)
+    with pytest.raises(httpx.ReadTimeout):
+        client.post("/things/a", content="gone", timeout=0.3)
+    assert carried_out == done
+    waiting = threading.Thread(target=httpx.post, args=(f"{client.base_url}/things/b",), kwargs={"content": "stays"})
+    waiting.start()
+    while len(client.get("/_emulator/requests").json()) < 2:
+        pass
+    client.delete("/_emulator/faults")
+    waiting.join()
+    assert carried_out == [*done, "POST /things/b"]
+
+
 def test_the_log_holds_method_path_and_status_and_no_query(client: httpx.Client) -> None:
     fault(client, path="/things/b", method="POST", status=500)
     client.get("/things/a?token=hush")

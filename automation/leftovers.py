@@ -1,0 +1,145 @@
+"""What a killed operation leaves in a Pulumi stack: a lock, and creates of which nobody knows whether they happened."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Mapping
+from contextlib import suppress
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from pulumi import automation as auto
+
+from components.errors import OperatorError
+
+HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
+# The engine and its plugins carry it, so that those of a dead engine are told from everybody else's.
+MARK = "CLIENT_ENVIRONMENTS_STACK"
+NATIVE = ("github:", "vercel:")
+PATIENCE = 5.0  # seconds, then it is killed
+LONGEST_RUN = timedelta(hours=1)
+
+
+def free_lock(stack: auto.Stack, refusal: str, mark: str) -> None:
+    """Clear the lock of an engine that died on this machine, after its plugins: they would wait for it for ever.
+
+    Args:
+        stack: the locked stack.
+        refusal: what the engine said about the lock.
+        mark: value of `MARK` in the environment of this stack's processes.
+
+    Raises:
+        OperatorError: the lock is somebody's, or may be; naming the holder.
+    """
+    held = HOLDER.search(refusal)
+    if held is None:
+        raise OperatorError("another update holds the lock", stack.name, "Wait for it, or: pulumi cancel.")
+    pid, host = int(held["pid"]), held["host"]
+    if host != socket.gethostname():
+        remedy = "Wait for it; if it is dead: pulumi cancel."
+        raise OperatorError(f"process {pid} on {host} holds the lock since {held['time']}", stack.name, remedy)
+    if _alive(pid):
+        raise OperatorError(f"process {pid} is at work on this stack since {held['time']}", stack.name, "Wait for it.")
+    _end_orphans(mark)
+    stack.cancel()
+
+
+def settle_creates(stack: auto.Stack, environment: Mapping[str, str], root: Path) -> list[str]:
+    """Take what interrupted creates have made into the state; the others will be done again.
+
+    Resources of ours look before they create. GitHub's and Vercel's do not: what exists is found by its name here. A
+    repository or site that is older than the interrupted run is somebody else's, and is left to the provider's refusal.
+
+    Returns:
+        the URNs that were taken into the state and need a refresh.
+
+    Raises:
+        OperatorError: GitHub or Vercel cannot be asked.
+    """
+    exported = stack.export_stack()
+    content: Any = exported.deployment
+    pending = content.pop("pending_operations", None) or []
+    if not pending:
+        return []
+    started = [op["resource"] for op in pending if op["type"] == "creating"]
+    native = [resource for resource in started if resource["type"].startswith(NATIVE)]
+    since = datetime.fromisoformat(content["manifest"]["time"]) - LONGEST_RUN
+    found = dict(zip((r["urn"] for r in native), _look_up(native, since, environment, root), strict=True))
+    # Just enough for the provider to find it: the refresh that follows fills in the rest.
+    taken = [{**r, "id": id_, "outputs": {**r["inputs"], "id": id_}} for r in native if (id_ := found[r["urn"]])]
+    content["resources"] = [*content.get("resources", []), *taken]
+    stack.import_stack(exported)
+    return [resource["urn"] for resource in taken]
+
+
+def _look_up(
+    resources: list[dict[str, Any]], since: datetime, environment: Mapping[str, str], root: Path
+) -> list[str | None]:
+    if not resources:
+        return []
+    asked = [(r["type"], r["inputs"], since.isoformat()) for r in resources]
+    done = subprocess.run(
+        [sys.executable, "-m", "components.lookup"],
+        cwd=root,
+        env=dict(environment),
+        input=json.dumps(asked),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise OperatorError(f"what an interrupted run made cannot be looked up: {said[-1] if said else 'no answer'}")
+    answers: list[str | None] = json.loads(done.stdout)
+    return answers
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return _stat(pid)[:1] != ["Z"]
+
+
+def _stat(pid: int) -> list[str]:
+    """State, parent and so on; empty where there is no such process, or no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []
+
+
+def _end_orphans(mark: str) -> None:
+    """End the processes that were started for this stack and have no engine any more; returns when they have ended."""
+    deadline = time.monotonic() + PATIENCE
+    while orphans := _orphans(f"{MARK}={mark}".encode()):
+        for pid in orphans:
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+        time.sleep(0.1)
+
+
+def _orphans(mark: bytes) -> list[int]:
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if mark in (folder / "environ").read_bytes().split(b"\0") and not _has_engine(int(folder.name)):
+                found.append(int(folder.name))
+    return found
+
+
+def _has_engine(pid: int) -> bool:
+    while pid > 1 and (stat := _stat(pid)):
+        if Path(f"/proc/{pid}/comm").read_text() == "pulumi\n":
+            return True
+        pid = int(stat[1])
+    return False

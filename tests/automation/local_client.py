@@ -1,0 +1,84 @@
+"""One client in local mode over the emulators of this test process, with the engine rehearsed or with Pulumi's."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from typer.testing import CliRunner
+
+from automation import installer
+from automation.cli import app
+from automation.workspace import open_engine
+
+ROOT = Path(__file__).parents[2]
+LINKS = ("components", "sql", "starter", ".venv", "__main__.py", "Pulumi.yaml")
+NO_INSTALLER = "http://127.0.0.1:9/install.sh"
+HAS_PULUMI = shutil.which("pulumi") is not None
+MakeClient = Callable[[str], "Client"]
+
+
+@dataclass(frozen=True)
+class Client:
+    """One client in local mode, over the emulators of this test process."""
+
+    name: str
+    root: Path
+    emulators: Any
+
+    def __call__(self, verb: str, *words: str) -> tuple[int, dict[str, Any]]:
+        """Run a verb; the exit code and what the JSON object says about the client."""
+        result = CliRunner().invoke(app, [verb, self.name, "--local", "--json", *words])
+        return result.exit_code, json.loads(result.stdout)["clients"][0]
+
+    def state(self) -> dict[str, Any]:
+        resources = open_engine(self.name, local=True, root=self.root).resources(secrets=True)
+        return {resource["urn"].split("::", 3)[3]: resource for resource in resources}
+
+    def query(self, statement: str) -> list[tuple[Any, ...]]:
+        state = self.state()
+        dsn, password = state["schema"]["outputs"]["dsn"], state["db-password"]["outputs"]["result"]
+        with psycopg.connect(dsn, password=password, autocommit=True) as connection:
+            cursor = connection.execute(statement.encode())
+            return cursor.fetchall() if cursor.description else []
+
+    def projects(self) -> list[str]:
+        route = f"/v1/organizations/{self.emulators.exports['SUPABASE_ORG_SLUG']}/projects"
+        projects = self.emulators.supabase("GET", route).json()["projects"]
+        return [project["name"] for project in projects if project["name"] == f"client-{self.name}-local"]
+
+
+PULUMI = pytest.param(
+    "pulumi",
+    marks=[pytest.mark.engine, pytest.mark.skipif(not HAS_PULUMI, reason="the pulumi command is not on PATH")],
+)
+
+
+@pytest.fixture(params=["rehearsal", PULUMI])
+def make_client(request, emulators, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> MakeClient:
+    """Makes a client in a folder of its own; in rehearsal Pulumi's engine, should there be one, is out of sight."""
+    for name in LINKS:
+        (tmp_path / name).symlink_to(ROOT / name)
+    for name in ("Pulumi.prod.yaml", "Pulumi.local.yaml"):
+        shutil.copy(ROOT / name, tmp_path)
+    (tmp_path / ".local/emulators").mkdir(parents=True)
+    ready = {"pid": os.getpid(), "exports": emulators.exports, "services": emulators.urls}
+    (tmp_path / ".local/emulators/ready.json").write_text(json.dumps(ready))
+    if request.param == "rehearsal":
+        folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if not Path(folder, "pulumi").exists()]
+        monkeypatch.setenv("PATH", os.pathsep.join(folders))
+        monkeypatch.setattr(installer, "SITE", NO_INSTALLER)
+    monkeypatch.chdir(tmp_path)
+
+    def make(name: str) -> Client:
+        name = f"{name}-{request.param}"
+        text = (ROOT / "Pulumi.acme.yaml").read_text().replace("acme", name)
+        (tmp_path / f"Pulumi.{name}.yaml").write_text(text)
+        return Client(name, tmp_path, emulators)
+
+    return make

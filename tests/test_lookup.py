@@ -1,0 +1,83 @@
+"""Finding what an interrupted create made, over the services' own APIs."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+LONG_AGO, FAR_AHEAD = "2020-01-01T00:00:00+00:00", "2100-01-01T00:00:00+00:00"
+REPOSITORY = ("github:index/repository:Repository", {"name": "looked-up"})
+RULESET = ("github:index/repositoryRuleset:RepositoryRuleset", {"repository": "looked-up", "name": "default-branch"})
+VARIABLE = ("github:index/actionsVariable:ActionsVariable", {"repository": "looked-up", "variableName": "COLOUR"})
+SITE = ("vercel:index/project:Project", {"name": "looked-up"})
+
+
+def look_up(emulators, *asked: tuple[Any, ...], since: str = LONG_AGO, **more: str) -> Any:
+    environment = os.environ | emulators.exports | more
+    process = subprocess.run(
+        [sys.executable, "-m", "components.lookup"],
+        cwd=ROOT,
+        env=environment,
+        input=json.dumps([(*each, since) for each in asked]),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return process.stderr.strip() if process.returncode else json.loads(process.stdout)
+
+
+@pytest.fixture
+def made(emulators) -> str:
+    """A repository with a ruleset and a variable, and a site with a variable and a domain; the site's id."""
+    github = f"{emulators.urls['github']}/api/v3"
+    owner = emulators.exports["GITHUB_OWNER"]
+    headers = {"Authorization": f"Bearer {emulators.exports['GITHUB_TOKEN']}"}
+    for path, body in (
+        (f"/orgs/{owner}/repos", {"name": "looked-up", "auto_init": True}),
+        (f"/repos/{owner}/looked-up/rulesets", {"name": "default-branch", "target": "branch", "enforcement": "active"}),
+        (f"/repos/{owner}/looked-up/actions/variables", {"name": "COLOUR", "value": "red"}),
+    ):
+        emulators.http.post(f"{github}{path}", json=body, headers=headers)
+    headers = {"Authorization": f"Bearer {emulators.exports['VERCEL_API_TOKEN']}"}
+    vercel = emulators.urls["vercel"]
+    emulators.http.post(f"{vercel}/v10/projects", json={"name": "looked-up"}, headers=headers)
+    project: str = emulators.http.get(f"{vercel}/v9/projects/looked-up", headers=headers).json()["id"]
+    variable = {"key": "COLOUR", "value": "red", "type": "plain", "target": ["production"]}
+    emulators.http.post(f"{vercel}/v10/projects/{project}/env", json=variable, headers=headers)
+    emulators.http.post(f"{vercel}/v10/projects/{project}/domains", json={"name": "a.example.com"}, headers=headers)
+    return project
+
+
+def test_what_exists_is_found_by_its_inputs(emulators, made: str) -> None:
+    kind = "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable"
+    colour = (kind, {"projectId": made, "key": "COLOUR", "targets": ["production", "preview"]})
+    domain = ("vercel:index/projectDomain:ProjectDomain", {"projectId": made, "domain": "a.example.com"})
+    found = look_up(emulators, REPOSITORY, RULESET, VARIABLE, SITE, colour, domain)
+    assert found[0] == "looked-up"
+    assert found[1].isdecimal()
+    assert found[2:4] == ["looked-up:COLOUR", made]
+    assert len(found[4]) > 10
+    assert found[5] == "a.example.com"
+
+
+@pytest.mark.usefixtures("made")
+def test_what_is_older_than_the_interrupted_run_is_somebody_elses(emulators) -> None:
+    assert look_up(emulators, REPOSITORY, SITE, since=FAR_AHEAD) == [None, None]
+
+
+def test_what_does_not_exist_and_what_needs_no_looking_is_not_found(emulators) -> None:
+    absent = [(kind, inputs | {"name": "absent", "repository": "absent"}) for kind, inputs in (REPOSITORY, RULESET)]
+    command = ("command:local:Command", {"create": "true"})
+    assert look_up(emulators, *absent, command) == [None, None, None]
+
+
+def test_a_service_that_refuses_is_an_error_and_not_an_absence(emulators) -> None:
+    said = look_up(emulators, REPOSITORY, GITHUB_TOKEN="ghp_wrong")
+    assert "answers 401" in said
+    assert "ghp_wrong" not in said
+    assert "does not answer" in look_up(emulators, SITE, HTTPS_PROXY="http://127.0.0.1:9")
