@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import psycopg
@@ -47,9 +47,12 @@ def demo(run: Session) -> None:
         run.screen.say("Nothing changed: every step is as the program says.", "green")
     supabase = start_emulators(run.root).services["supabase"]
     proof = _prove(run, supabase, state)
+    owner = _sign_in(state["owner"]["link"], state["endpoints"])
+    used = "has come in by the one-time link already, or it is older than an hour: `inviteOwner: 2` makes another"
+    run.screen.say(f"\nThe client's owner {f'is signed in as {owner}, by the one-time link' if owner else used}")
     line = _psql(run.root, state["schema"]["dsn"], state["db-password"]["result"])
     run.screen.say(f"\nThe client's database:\n  {line}")
-    run.end([result], {**proof, "psql": line})
+    run.end([result], {**proof, "owner": owner, "psql": line})
 
 
 def _prove(run: Session, supabase: str, state: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -60,6 +63,18 @@ def _prove(run: Session, supabase: str, state: Mapping[str, Mapping[str, Any]]) 
     for line in found:
         run.screen.say(f"  {line}", "yellow")
     return {"isolation": check, "hole": {"statement": HOLE, "found": found}}
+
+
+def _sign_in(link: str, endpoints: Mapping[str, Any]) -> str:
+    """Follow a one-time link as a browser does; the address that is signed in then, or "" when it no longer works."""
+    with httpx.Client(timeout=60) as http:
+        location = http.get(link).headers.get("location", "") if link else ""
+        session = parse_qs(urlsplit(location).fragment)
+        if "access_token" not in session:
+            return ""
+        bearer = f"Bearer {session['access_token'][0]}"
+        headers = {"apikey": endpoints["publishable_key"], "Authorization": bearer}
+        return str(http.get(f"{endpoints['api_url']}/auth/v1/user", headers=headers).raise_for_status().json()["email"])
 
 
 def _open_hole(supabase: str, ref: str, password: str, root: Path) -> list[str]:

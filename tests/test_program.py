@@ -20,6 +20,7 @@ STACK_OUTPUTS = {
     "site_url",
     "region",
     "secret_key",
+    "owner_link",
 }
 ROLES = {
     "db-password",
@@ -27,6 +28,7 @@ ROLES = {
     "endpoints",
     "secret-key",
     "settings",
+    "owner",
     "schema",
     "isolation-check",
     "repository",
@@ -69,6 +71,8 @@ def test_the_stack_outputs_are_the_contracts(recorder: Recorder) -> None:
 def test_what_a_provider_computes_and_nobody_may_read_is_secret(recorder: Recorder) -> None:
     secret = {name: set(one.request.additionalSecretOutputs) for name, one in recorder.declared.items()}
     assert secret["secret-key"] == {"value"}
+    assert secret["owner"] == {"link"}
+    assert "db_password" in recorder.declared["owner"].secret
     assert secret["endpoints"] == {"legacy_anon_key", "legacy_service_role_key"}
     assert "result" in secret["db-password"]
 
@@ -113,3 +117,7 @@ def test_settings_wait_for_whoever_works_in_the_database_that_they_restart(recor
     assert settings.inputs["site_url"] == "https://client-acme-prod.vercel.app"
     assert settings.inputs["uri_allow_list"] == "https://client-acme-prod.vercel.app/**"
     assert settings.inputs.keys() == {"project_ref", "timeout", "site_url", "uri_allow_list", "__provider"}
+
+
+def test_the_owner_comes_in_by_a_mailer_and_to_a_site_that_are_set(recorder: Recorder) -> None:
+    assert recorder.declared["owner"].dependencies >= {"settings", "secret-key"}

@@ -62,14 +62,14 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
     client.query("alter table public.deals disable row level security")
     code, found = client("drift", "--markdown", "report.md")
     assert code == 1
-    assert {change["resource"] for change in found["program"]} == {"repository", "site-client-name"}
+    assert {change["resource"] for change in found["program"]} == {"owner", "repository", "site-client-name"}
     (hand,) = found["hand"]
     assert (hand["resource"], hand["operation"]) == ("schema", "update")
     assert any("deals" in name for name in hand["properties"])
     assert "deals" in (client.root / "report.md").read_text()
     code, changed = client("up")
     assert (code, changed["error"]) == (0, None)
-    assert statuses(changed) == every("unchanged") | {"github": "updated", "vercel": "updated"}
+    assert statuses(changed) == every("unchanged") | {"supabase": "updated", "github": "updated", "vercel": "updated"}
     assert client.state()["project"]["id"] == ref
 
 
