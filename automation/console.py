@@ -81,7 +81,7 @@ class Screen:
             self._status.update(Text(", ".join(dict.fromkeys(self._running.values())) or "working"))
 
     def steps_table(self, results: Sequence[ClientResult]) -> None:
-        """The five steps: a row each for one client, a column each for several."""
+        """The five steps: a row each for one client, a column each for several; warnings below."""
         told = [(result.client, result.data["steps"]) for result in results if "steps" in result.data]
         if len(told) == 1:
             client, steps = told[0]
@@ -96,6 +96,9 @@ class Screen:
         else:
             return
         self._out.print(table)
+        for result in results:
+            for warning in result.data.get("warnings", ()):
+                self.say(f"{result.client}: {warning}", "yellow")
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
         """A plain table of texts."""

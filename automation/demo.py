@@ -48,11 +48,13 @@ def demo(run: Session) -> None:
     supabase = start_emulators(run.root).services["supabase"]
     proof = _prove(run, supabase, state)
     owner = _sign_in(state["owner"]["link"], state["endpoints"])
-    used = "has come in by the one-time link already, or it is older than an hour: `inviteOwner: 2` makes another"
-    run.screen.say(f"\nThe client's owner {f'is signed in as {owner}, by the one-time link' if owner else used}")
+    used = "was brought in before; the link works once, within an hour, and `inviteOwner: 2` makes another"
+    run.screen.say(f"\nThe client's owner\n  {f'{owner} is signed in, by the one-time link' if owner else used}")
+    site = str(state["probe"]["stdout"]).strip()
+    run.screen.say(f"\nThe client's site\n  {site}")
     line = _psql(run.root, state["schema"]["dsn"], state["db-password"]["result"])
     run.screen.say(f"\nThe client's database:\n  {line}")
-    run.end([result], {**proof, "owner": owner, "psql": line})
+    run.end([result], {**proof, "owner": owner, "site": site, "psql": line})
 
 
 def _prove(run: Session, supabase: str, state: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:

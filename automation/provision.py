@@ -15,6 +15,7 @@ STEPS = ("supabase", "database", "github", "vercel", "n8n")
 BY_NAME = {
     **dict.fromkeys(("db-password", "project", "endpoints", "secret-key", "settings", "owner"), "supabase"),
     **dict.fromkeys(("schema", "isolation-check", "final-backup"), "database"),
+    "probe": "vercel",
 }
 BY_PACKAGE = {"github": "github", "vercel": "vercel", "pulumi-python:dynamic/n8n": "n8n"}
 VERBS = {"create": "created", "update": "updated", "replace": "updated", "delete": "updated", "same": "unchanged"}
@@ -52,6 +53,7 @@ class ProvisioningResult:
         outputs: the stack's outputs, without the secret ones.
         seconds: wall time.
         error: one line, when the update failed.
+        warnings: a line each of what works and wants somebody's attention.
     """
 
     client_id: str
@@ -61,6 +63,7 @@ class ProvisioningResult:
     outputs: dict[str, Any]
     seconds: float
     error: str | None = None
+    warnings: tuple[str, ...] = ()
 
     @property
     def status(self) -> str:
@@ -127,6 +130,7 @@ def provision(
         outputs={key: value for key, value in outcome.outputs.items() if key not in outcome.secret_outputs},
         seconds=round(outcome.seconds, 2),
         error=outcome.error,
+        warnings=tuple(text for text in dict.fromkeys(outcome.diagnostics) if text not in (outcome.error or "")),
     )
 
 

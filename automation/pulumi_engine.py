@@ -116,7 +116,7 @@ class PulumiEngine:
     def _run(self, run: Callable[..., Any], on_step: OnStep | None, stack: auto.Stack | None = None) -> Outcome:
         if (stack := stack or self._find()) is None:
             raise self._missing()
-        recorder, began = Recorder(on_step), time.monotonic()
+        recorder, began = Recorder(on_step, self._environment), time.monotonic()
         failure, result = None, None
         try:
             result = self._unlocked(stack, lambda: run(stack, on_event=recorder.see, color="never"))

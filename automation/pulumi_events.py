@@ -2,11 +2,12 @@
 
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pulumi.automation import EngineEvent, events
 
+from automation import github_errors, vercel_errors
 from automation.engine import OnStep, Step
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -27,12 +28,12 @@ OPERATIONS = {
 class Recorder:
     """Turns the engine's events into steps, in order of completion."""
 
-    def __init__(self, on_step: OnStep | None) -> None:
+    def __init__(self, on_step: OnStep | None, environment: Mapping[str, str]) -> None:
         self.steps: list[Step] = []
         self.diagnostics: list[str] = []
         self._errors: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
-        self._on_step = on_step
+        self._on_step, self._environment = on_step, environment
 
     def see(self, event: EngineEvent) -> None:
         if event.diagnostic_event:
@@ -51,9 +52,10 @@ class Recorder:
         return failed[0] if failed else next(iter(self._errors.values()), None)
 
     def _diagnose(self, event: events.DiagnosticEvent) -> None:
-        text = one_line(event.message)
+        urn = event.urn or ""
+        text = vercel_errors.explained(github_errors.explained(one_line(event.message), urn), urn)
         if event.severity == "error":
-            self._errors.setdefault(event.urn or "", text)
+            self._errors.setdefault(urn, text)
         if event.severity in {"error", "warning"} and text:
             self.diagnostics.append(text)
 
@@ -65,13 +67,17 @@ class Recorder:
 
     def _end(self, metadata: events.StepEventMetadata, status: str) -> None:
         seconds = time.monotonic() - self._began.get((metadata.urn, metadata.op), time.monotonic())
-        error = self._errors.get(metadata.urn, "failed") if status == "failed" else None
+        error = self._failure(metadata) if status == "failed" else None
         step = _step(metadata, status, seconds, error)
         # A component ends twice, once for its inputs and once for its outputs.
         if step and (step.urn, step.operation) not in {(each.urn, each.operation) for each in self.steps}:
             self.steps.append(step)
             if self._on_step:
                 self._on_step(step)
+
+    def _failure(self, metadata: events.StepEventMetadata) -> str:
+        team = ((metadata.new.inputs if metadata.new else None) or {}).get("teamId")
+        return vercel_errors.with_build_log(self._errors.get(metadata.urn, "failed"), team, self._environment)
 
 
 def _step(metadata: events.StepEventMetadata, status: str, seconds: float, error: str | None = None) -> Step | None:

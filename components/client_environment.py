@@ -96,6 +96,7 @@ class ClientEnvironment(pulumi.ComponentResource):
             settings,
             repository_full_name=self.repository.full_name,
             repository_content=self.repository.content,
+            commits=self.repository.commits,
             api_url=self.endpoints.api_url,
             publishable_key=self.endpoints.publishable_key,
             secret_key=self.secret_key.value,

@@ -27,11 +27,13 @@ class DeclaredRepository:
         full_name: `owner/name`.
         html_url: address for people.
         content: the resources that put the first commit's content on the default branch.
+        commits: the newest commit of each of its files.
     """
 
     full_name: pulumi.Output[str]
     html_url: pulumi.Output[str]
     content: tuple[pulumi.Resource, ...]
+    commits: tuple[pulumi.Output[str], ...]
 
 
 def declare_repository(
@@ -74,7 +76,8 @@ def declare_repository(
         ("actions-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key),
     ):
         github.ActionsVariable(name, repository=repository.name, variable_name=variable, value=value, opts=inside)
-    return DeclaredRepository(repository.full_name, repository.html_url, (branch, *content))
+    commits = tuple(file.commit_sha for file in content)
+    return DeclaredRepository(repository.full_name, repository.html_url, (branch, *content), commits)
 
 
 def read_starter(folder: Path) -> Mapping[str, str]:
@@ -108,7 +111,7 @@ def _template(full_name: str) -> github.RepositoryTemplateArgs:
 
 def _files(
     repository: github.Repository, files: Mapping[str, str], opts: pulumi.ResourceOptions
-) -> tuple[pulumi.Resource, ...]:
+) -> tuple[github.RepositoryFile, ...]:
     # A client begins with the starter and goes its own way: what its developers write is neither drift nor undone.
     begun = pulumi.ResourceOptions(ignore_changes=["content", "commitMessage"])
     return tuple(

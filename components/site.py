@@ -1,11 +1,15 @@
 """The client's Vercel site: a project linked to the repository, the variables of its code, its domain."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import pulumi
 import pulumiverse_vercel as vercel
+from pulumi_command import local
 
+from components.repository import BRANCH
 from components.settings import ClientSettings
 
 # AWS region of the database -> Vercel region. Vercel's functions run in AWS, mostly in the same region.
@@ -38,6 +42,7 @@ VERCEL_DEFAULT_REGION = "iad1"
 EVERYWHERE = ("production", "preview", "development")
 # Developers pull the development target into files on their machines: no secret goes there.
 DEPLOYED = ("production", "preview")
+PROBE = ".venv/bin/python -m components.probe"
 
 
 @dataclass(frozen=True)
@@ -56,6 +61,7 @@ def declare_site(
     *,
     repository_full_name: pulumi.Input[str],
     repository_content: Sequence[pulumi.Resource],
+    commits: Sequence[pulumi.Input[str]],
     api_url: pulumi.Input[str],
     publishable_key: pulumi.Input[str],
     secret_key: pulumi.Input[str],
@@ -65,12 +71,15 @@ def declare_site(
 
     Args:
         repository_content: what puts content on the repository's default branch.
+        commits: the commits of that content.
     """
     site = vercel.Project(
         "site",
         name=settings.project_name,
         # No `framework`: the starter's vercel.json names it, and a template brings its own.
         git_repository=vercel.ProjectGitRepositoryArgs(type="github", repo=repository_full_name),
+        # Clients' visitors have no account at Vercel; what is not live yet is for those who have.
+        vercel_authentication=vercel.ProjectVercelAuthenticationArgs(deployment_type="only_preview_deployments"),
         resource_config=vercel.ProjectResourceConfigArgs(function_default_regions=[function_region(settings.region)]),
         team_id=settings.vercel_team,
         opts=pulumi.ResourceOptions(
@@ -81,13 +90,15 @@ def declare_site(
         ),
     )
     inside = pulumi.ResourceOptions(parent=parent, deleted_with=site)
-    for name, key, value, targets, sensitive in (
+    variables: list[pulumi.Resource] = []
+    wanted: tuple[tuple[str, str, pulumi.Input[str], tuple[str, ...], bool], ...] = (
         ("site-client-name", "NEXT_PUBLIC_CLIENT_NAME", settings.client_name, EVERYWHERE, False),
         ("site-api-url", "NEXT_PUBLIC_SUPABASE_URL", api_url, EVERYWHERE, False),
         ("site-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key, EVERYWHERE, False),
         ("site-secret-key", "SUPABASE_SECRET_KEY", secret_key, DEPLOYED, True),
-    ):
-        vercel.ProjectEnvironmentVariable(
+    )
+    for name, key, value, targets, sensitive in wanted:
+        variable = vercel.ProjectEnvironmentVariable(
             name,
             project_id=site.id,
             team_id=settings.vercel_team,
@@ -97,12 +108,59 @@ def declare_site(
             sensitive=sensitive,
             opts=inside,
         )
+        variables.append(variable)
     if settings.domain:
-        vercel.ProjectDomain(
+        domain = vercel.ProjectDomain(
             "site-domain", project_id=site.id, team_id=settings.vercel_team, domain=settings.domain, opts=inside
         )
-    host = settings.domain or f"{settings.project_name}.vercel.app"
-    return DeclaredSite(pulumi.Output.concat("https://", host))
+        pulumi.Output.all(domain.domain, domain.verifications, domain.misconfigured).apply(_warn_of_domain)
+    deployment = vercel.Deployment(
+        "deployment",
+        project_id=site.id,
+        team_id=settings.vercel_team,
+        ref=BRANCH,
+        production=True,
+        # A deployment keeps what it was built from: anything else takes a new one. An input says so, since a
+        # replacement trigger that changes during an update with refresh is lost.
+        meta={"builtFrom": _fingerprint([value for _, _, value, _, _ in wanted], commits)},
+        opts=pulumi.ResourceOptions(
+            parent=parent,
+            deleted_with=site,
+            depends_on=[*variables, *repository_content],
+        ),
+    )
+    address = deployment.domains.apply(_address)
+    local.Command(
+        "probe",
+        create=PROBE,
+        environment={"SITE_URL": address, "DEPLOYMENT": deployment.id},
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=site),
+    )
+    return DeclaredSite(pulumi.Output.from_input(f"https://{settings.domain}") if settings.domain else address)
+
+
+def _fingerprint(values: Sequence[pulumi.Input[str]], commits: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:
+    """Tells one state of variables and content from another, and nobody what they are."""
+    parts = pulumi.Output.all(*values, *commits)
+    return pulumi.Output.unsecret(parts.apply(lambda found: hashlib.sha256("\0".join(found).encode()).hexdigest()))
+
+
+def _address(domains: Sequence[str]) -> str:
+    """The site's own address among a deployment's aliases: others name the branch or the team, or need DNS first."""
+    own = [domain for domain in domains if domain.endswith(".vercel.app")] or domains
+    shortest = min(own, key=len)
+    # Local mode's sites are on this machine and have no certificate.
+    return f"http://{shortest}" if shortest.startswith("127.0.0.1:") else f"https://{shortest}"
+
+
+def _warn_of_domain(found: Sequence[Any]) -> None:
+    """Say what is left to do at the DNS of a domain until the site answers there."""
+    domain, verifications, misconfigured = found
+    for record in (verifications or ())[:1]:
+        proof = f"{record['type']} {record['domain']} {record['value']}"
+        pulumi.log.warn(f"{domain} is in use at Vercel already: set {proof} at its DNS to prove that it is yours.")
+    if misconfigured:
+        pulumi.log.warn(f"{domain} does not lead to Vercel yet: its Domains page there says what to set at the DNS.")
 
 
 def function_region(database_region: str) -> str:

@@ -4,8 +4,10 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import cached_property
 
 from emulators.postgres import Postgres
+from emulators.sites import Sites
 from emulators.store import Store
 
 
@@ -31,3 +33,8 @@ class Context:
     startup: float = 0.0
     ending: ExitStack = field(default_factory=ExitStack)
     clock: Callable[[], datetime] = now
+
+    @cached_property
+    def sites(self) -> Sites:
+        """The sites that are served, from the first time somebody asks."""
+        return Sites(self.store, self.ending)

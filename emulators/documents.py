@@ -20,13 +20,20 @@ from typing import Any
 from starlette.routing import BaseRoute
 
 from emulators.context import Context
+from emulators.github.account import ORGANIZATION, refuse_unpaid
 from emulators.rest import Call, RefusedError, Service
 from emulators.store import Document
+from emulators.vercel import deployments, domains
 
 KIND = "rehearsal"
-OWNER = "local-agency"
+# What is never shown, for the site that is given it.
+HELD = "rehearsal.held"
 REPOSITORY = "github:index/repository:Repository"
+FILE = "github:index/repositoryFile:RepositoryFile"
+RULESET = "github:index/repositoryRuleset:RepositoryRuleset"
 PROJECT = "vercel:index/project:Project"
+VARIABLE = "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable"
+DEPLOYMENT = "vercel:index/deployment:Deployment"
 PLACES = ("repository", "projectId")
 Inputs = Mapping[str, Any]
 
@@ -38,7 +45,7 @@ def routes() -> list[BaseRoute]:
 
 
 def _repository(inputs: Inputs) -> Document:
-    full_name = f"{OWNER}/{inputs['name']}"
+    full_name = f"{ORGANIZATION}/{inputs['name']}"
     return {
         "fullName": full_name,
         "htmlUrl": f"https://github.com/{full_name}",
@@ -65,6 +72,13 @@ def _ruleset(inputs: Inputs) -> Document:
     return {"rulesetId": int(name[:8], 16), "nodeId": f"RRS_{name}"}
 
 
+def _domain(inputs: Inputs) -> Document:
+    name = inputs["domain"]
+    foreign = domains.elsewhere(name)
+    proof = [domains.challenge(name)] if foreign else []
+    return {"verified": not foreign, "misconfigured": foreign, "verifications": proof}
+
+
 def _nothing(inputs: Inputs) -> Document:
     return {}
 
@@ -72,14 +86,15 @@ def _nothing(inputs: Inputs) -> Document:
 # Type -> the inputs that make its identity, and what the provider computes from its inputs.
 TYPES: Mapping[str, tuple[tuple[str, ...], Callable[[Inputs], Document]]] = {
     REPOSITORY: (("name",), _repository),
-    "github:index/repositoryFile:RepositoryFile": (("repository", "branch", "file"), _file),
+    FILE: (("repository", "branch", "file"), _file),
     "github:index/branchDefault:BranchDefault": (("repository",), _nothing),
-    "github:index/repositoryRuleset:RepositoryRuleset": (("repository", "name"), _ruleset),
+    RULESET: (("repository", "name"), _ruleset),
     "github:index/actionsVariable:ActionsVariable": (("repository", "variableName"), _nothing),
     "github:index/actionsSecret:ActionsSecret": (("repository", "secretName"), _nothing),
     PROJECT: (("name", "teamId"), _nothing),
-    "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": (("projectId", "key", "gitBranch"), _nothing),
-    "vercel:index/projectDomain:ProjectDomain": (("domain",), lambda inputs: {"verified": True}),
+    VARIABLE: (("projectId", "key", "gitBranch"), _nothing),
+    "vercel:index/projectDomain:ProjectDomain": (("domain",), _domain),
+    DEPLOYMENT: (("projectId",), _nothing),
 }
 
 
@@ -89,17 +104,60 @@ def _create(call: Call) -> Any:
         raise RefusedError(422, f"{kind} has no rehearsal document")
     if missing := [name for name in PLACES if name in inputs and not _place(call.context, inputs)]:
         raise RefusedError(404, f"{missing[0]} {inputs[missing[0]]} was not found")
+    if kind == DEPLOYMENT:
+        return 201, _deploy(call, inputs)
     identity, _ = TYPES[kind]
     parts = [str(inputs.get(name) or "") for name in identity]
     # What people see in state looks like the service's own ids; the others only have to be unique.
     name = parts[0] if kind == REPOSITORY else f"{'prj_' if kind == PROJECT else ''}{_hash(kind, *parts)[:24]}"
+    if kind == RULESET:
+        refuse_unpaid(call.context)
     there = call.context.store.get(KIND, name)
     mine = there and call.body.get("again") and there["urn"] == call.body["urn"]
     if there and not mine and not inputs.get("overwriteOnCreate"):
+        if kind == REPOSITORY:
+            raise RefusedError(422, "name already exists on this account")
         raise RefusedError(409, f"{' '.join(part for part in parts if part)} already exists")
-    document = _filled(kind, name, call.body["urn"], inputs, {})
-    call.context.store.put(KIND, name, document)
-    return 201, document
+    return 201, _keep(call.context, _filled(kind, name, call.body["urn"], inputs, {}), inputs)
+
+
+def _deploy(call: Call, inputs: Inputs) -> Document:
+    """Build the files and serve them with the variables, as far as there are documents of either."""
+    every = [other["outputs"] | {"type": other["type"]} for other in call.context.store.all(KIND).values()]
+    project = next(one for one in every if one["id"] == inputs["projectId"])
+    repository = project["gitRepository"]["repo"].partition("/")[2]
+    files = {
+        one["file"]: str(one["content"]).encode()
+        for one in every
+        if one["type"] == FILE and one["repository"] == repository and one["branch"] == inputs["ref"]
+    }
+    variables = {
+        one["key"]: one.get("value") or (call.context.store.get(HELD, one["id"]) or {})["value"]
+        for one in every
+        if one["type"] == VARIABLE and one["projectId"] == project["id"] and "production" in one["targets"]
+    }
+    made = deployments.make(call.context, project["id"], project["name"], files, variables)
+    document = _filled(DEPLOYMENT, made["id"], call.body["urn"], inputs, {})
+    return _seen(call.context, _keep(call.context, document, inputs))
+
+
+def _seen(context: Context, found: Document) -> Document:
+    """The document of a deployment with the state that it has now, and where it is served once it is."""
+    made = context.store.get(deployments.KIND, found["id"])
+    if made is None:
+        return found
+    now = deployments.state(context, made)
+    if now == "ERROR":
+        context.store.delete(KIND, found["id"])
+        raise RefusedError(422, " | ".join(["BUILD_FAILED", *made["log"][-8:]]))
+    domains = [context.sites.address(found["outputs"]["projectId"])]
+    return found | {"state": now, "outputs": found["outputs"] | {"domains": domains}}
+
+
+def _keep(context: Context, document: Document, inputs: Inputs) -> Document:
+    context.store.put(KIND, document["id"], document)
+    context.store.put(HELD, document["id"], {key: inputs[key] for key in document["digests"].keys() & inputs.keys()})
+    return document
 
 
 def _document(call: Call) -> Any:
@@ -110,9 +168,9 @@ def _document(call: Call) -> Any:
         _delete(call.context, found)
         return 204, None
     if call.method == "PUT":
-        found = _filled(found["type"], found["id"], found["urn"], call.body["inputs"], found["digests"])
-        call.context.store.put(KIND, found["id"], found)
-    return found
+        inputs = call.body["inputs"]
+        found = _keep(call.context, _filled(found["type"], found["id"], found["urn"], inputs, found["digests"]), inputs)
+    return _seen(call.context, found) if found["type"] == DEPLOYMENT else found
 
 
 def _filled(kind: str, name: str, urn: str, inputs: Inputs, digests: Inputs) -> Document:
@@ -130,6 +188,9 @@ def _delete(context: Context, found: Document) -> None:
         context.store.put(KIND, found["id"], found)
         return
     context.store.delete(KIND, found["id"])
+    context.store.delete(HELD, found["id"])
+    if found["type"] == PROJECT:
+        context.sites.remove(found["id"])
     for other in context.store.all(KIND).values():
         if not _place(context, other["outputs"]):
             context.store.delete(KIND, other["id"])

@@ -1,16 +1,17 @@
 """What every emulated service can be made to do wrong, and what it was asked: latency, faults, a log of requests.
 
-    POST   /_emulator/faults    {"method", "path", "nth", "times", "status", "body", "delay", "drop", "hold"}
+    POST   /_emulator/faults    {"method", "path", "nth", "times", "status", "body", "headers", "delay",
+                                 "drop", "hold"}
     GET    /_emulator/faults    ->  [{"path", "seen", "held"}]
     DELETE /_emulator/faults
     GET    /_emulator/requests  ->  [{"method", "path", "status"}]; query strings and bodies are not kept
     DELETE /_emulator/requests
 
-`method` (`*` for any) and `path` (a regular expression) say which requests count. A fault strikes from the `nth` of
-them on, `times` times: it waits `delay` seconds, answers `status` with `body`, or breaks the connection: `drop:
-"before"` without carrying the request out, `drop: "after"` having carried it out. `hold` keeps the caller waiting,
-`"before"` or `"after"` the request is carried out, until it is gone (then nothing more happens) or the faults are
-cleared (then the request goes on).
+`method` (a regular expression, or `*` for any) and `path` (a regular expression) say which requests count. A fault
+strikes from the `nth` of them on, `times` times: it waits `delay` seconds, answers `status` with `headers` and `body`,
+or breaks the connection: `drop: "before"` without carrying the request out, `drop: "after"` having carried it out.
+`hold` keeps the caller waiting, `"before"` or `"after"` the request is carried out, until it is gone (then nothing more
+happens) or the faults are cleared (then the request goes on).
 """
 
 import asyncio
@@ -36,6 +37,7 @@ class Fault:
     times: int = 1
     status: int | None = None
     body: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
     delay: float = 0.0
     drop: str = ""
     hold: str = ""
@@ -45,7 +47,7 @@ class Fault:
 
     def strikes(self, method: str, path: str) -> bool:
         """Whether this request is one that it strikes; counts it."""
-        if self.method not in ("*", method) or not re.fullmatch(self.path, path):
+        if not (self.method == "*" or re.fullmatch(self.method, method)) or not re.fullmatch(self.path, path):
             return False
         self.seen += 1
         return self.nth <= self.seen < self.nth + self.times
@@ -123,7 +125,7 @@ class Harness:
         if fault is None or not (fault.status or fault.drop):
             await self._app(scope, receive, noted)
         elif fault.status:
-            await Response(fault.body, fault.status)(scope, receive, noted)
+            await Response(fault.body, fault.status, fault.headers)(scope, receive, noted)
         else:
             if fault.drop == "after":
                 await self._app(scope, receive, nowhere)

@@ -49,10 +49,12 @@ class Service:
     Attributes:
         check: raises `RefusedError` for a request that shows no good token.
         error: the body of an error.
+        headers: what every answer to who was let in carries.
     """
 
     check: Callable[[Request], None]
     error: Callable[[RefusedError], Any]
+    headers: Callable[[Request], Mapping[str, str]] = lambda request: {}
 
     def app(self, context: Context, *routes: BaseRoute) -> Starlette:
         """The service over a context; what has no route is refused in the service's own form."""
@@ -70,11 +72,15 @@ class Service:
 
     def _endpoint(self, handler: Handler) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:
+            more: Mapping[str, str] = {}
             try:
                 self.check(request)
-                return _reply(request, handler(await _call(request)))
+                more = self.headers(request)
+                response = _reply(request, handler(await _call(request)))
             except RefusedError as refused:
-                return JSONResponse(self.error(refused), refused.status)
+                response = JSONResponse(self.error(refused), refused.status)
+            response.headers.update(more)
+            return response
 
         return endpoint
 

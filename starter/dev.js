@@ -6,11 +6,14 @@ import { extname, join, normalize } from "node:path";
 const ROOT = import.meta.dirname;
 const TYPES = { ".html": "text/html", ".css": "text/css", ".js": "text/javascript" };
 
-async function answer(request) {
-  const path = new URL(request.url, "http://site").pathname;
+async function answer({ method, url }) {
+  const path = new URL(url, "http://site").pathname;
   const route = /^\/api\/(\w+)$/.exec(path);
   try {
-    if (route) return await (await import(`./api/${route[1]}.js`)).GET();
+    if (route) {
+      const run = (await import(`./api/${route[1]}.js`))[method];
+      return run ? await run(new Request(new URL(url, "http://site"), { method })) : new Response(null, { status: 405 });
+    }
     const file = join(ROOT, "public", normalize(path.endsWith("/") ? `${path}index.html` : path));
     const type = `${TYPES[extname(file)] || "application/octet-stream"}; charset=utf-8`;
     return new Response(await readFile(file), { headers: { "content-type": type } });
@@ -27,7 +30,8 @@ export function serve(port = 0) {
       async (found) => ({ status: found.status, headers: Object.fromEntries(found.headers), bytes: await found.bytes() }),
       (error) => ({ status: 500, headers: {}, bytes: String(error) }),
     );
-    response.writeHead(status, headers).end(body.bytes);
+    // One connection, one request: so a newer version takes over between two of them.
+    response.writeHead(status, { ...headers, connection: "close" }).end(body.bytes);
   });
   return new Promise((resolve) => server.listen(port, "127.0.0.1", () => resolve(server)));
 }
@@ -42,6 +46,7 @@ if (process.argv[1] === import.meta.filename) {
     process.exitCode = health.ok ? 0 : 1;
     server.close();
   } else {
+    process.once("SIGTERM", () => server.close());
     console.log(base);
   }
 }

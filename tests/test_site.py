@@ -1,5 +1,7 @@
 """The site of a client: variables and who may read them, the region of its functions, its domain."""
 
+import re
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -12,15 +14,17 @@ from emulators.vercel.app import REGIONS
 from tests.wiring import SETTINGS, Declared, declare
 
 URLS: list[str] = []
+COMMITS = ("a" * 40,)
 
 
-def declared(**changes: Any) -> dict[str, Declared]:
+def declared(commits: Sequence[str] = COMMITS, **changes: Any) -> dict[str, Declared]:
     def program(parent: pulumi.Resource) -> None:
         content = random.RandomId("file", byte_length=1)
         site = declare_site(
             replace(SETTINGS, **changes),
             repository_full_name="agency/client-acme-prod",
             repository_content=[content],
+            commits=commits,
             api_url="https://x.example",
             publishable_key="sb_publishable_x",
             secret_key=pulumi.Output.secret("made-up-secret"),
@@ -85,7 +89,32 @@ def test_the_address_is_the_clients_domain_or_the_projects() -> None:
 
 def test_the_team_is_named_on_every_resource() -> None:
     resources = declared(vercel_team="team_x", domain="www.acme.example")
-    assert {one.inputs.get("teamId") for one in resources.values()} == {"team_x"}
+    assert {one.inputs.get("teamId") for name, one in resources.items() if name != "probe"} == {"team_x"}
+
+
+def test_the_branch_is_deployed_when_its_files_and_all_variables_are_there() -> None:
+    resources = declared()
+    deployment = resources["deployment"]
+    assert (deployment.inputs["ref"], deployment.inputs["production"]) == ("main", True)
+    keys = {name for name, one in resources.items() if one.type == "ProjectEnvironmentVariable"}
+    assert deployment.dependencies == keys | {"file", "site"}
+
+
+def test_another_value_or_commit_takes_another_deployment_and_the_trigger_tells_no_secret() -> None:
+    def trigger(**changes: Any) -> Any:
+        return declared(**changes)["deployment"].inputs["meta"]["builtFrom"]
+
+    assert trigger() == trigger(vercel_team="team_x")
+    assert len({trigger(), trigger(client_name="Other"), trigger(commits=["b" * 40])}) == 3
+    assert re.fullmatch("[0-9a-f]{64}", trigger())
+
+
+def test_the_sites_own_address_is_probed_since_a_domain_may_not_lead_there_yet() -> None:
+    probe = declared(domain="www.acme.example")["probe"]
+    assert probe.inputs["environment"] == {
+        "SITE_URL": "https://client-acme-prod.vercel.app",
+        "DEPLOYMENT": "deployment-id",
+    }
 
 
 @pytest.mark.parametrize(

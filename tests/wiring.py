@@ -64,14 +64,17 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "owner": {"link": "https://abcdefghijklmnopqrst.supabase.co/auth/v1/verify?token=made-up"},
     "schema": {"version": "20260101000000", "dsn": "postgresql://u@h:5432/d", "applied_at": "2026-01-01T00:00:00"},
     "repository": {"fullName": "agency/client-acme-prod", "htmlUrl": "https://github.com/agency/client-acme-prod"},
+    "deployment": {"domains": ["client-acme-prod-git-main-agency.vercel.app", "client-acme-prod.vercel.app"]},
 }
+COMMITTED = {"commitSha": "0" * 40}
 
 
 class Answers(mocks.Mocks):
     """Answers each registration with its inputs, and with something made up where a provider would compute."""
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        return f"{args.name}-id", {**args.inputs, **COMPUTED.get(args.name, {})}
+        committed = COMMITTED if args.typ.endswith(":RepositoryFile") else {}
+        return f"{args.name}-id", {**args.inputs, **committed, **COMPUTED.get(args.name, {})}
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         raise AssertionError(f"the program asks a provider while declaring: {args.token}")

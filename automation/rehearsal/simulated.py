@@ -4,17 +4,21 @@ Nothing here speaks the services' own API: each step is marked simulated.
 """
 
 import hashlib
+import time
 from collections.abc import Collection, Mapping
 from typing import Any
 from urllib.parse import quote
 
 import httpx
 
+from automation import github_errors, vercel_errors
 from automation.rehearsal.diff import differ
 from automation.rehearsal.provider import Live, Provider, ProviderError
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, plain
 
+UNDER_WAY = {"QUEUED", "BUILDING"}
+POLL = 0.25  # seconds
 CHANGED = "[changed by hand]"
 
 
@@ -30,7 +34,19 @@ class SimulatedProvider(Provider):
     simulated = True
     # Properties that name the thing itself: the real providers replace a resource when one of them changes.
     identity = frozenset(
-        {"repository", "file", "variableName", "secretName", "projectId", "teamId", "key", "domain", "environment"}
+        {
+            "repository",
+            "file",
+            "variableName",
+            "secretName",
+            "projectId",
+            "teamId",
+            "key",
+            "domain",
+            "environment",
+            "ref",
+            "meta",
+        }
     )
 
     def __init__(self, service: str, url: str, pending: Collection[str] = ()) -> None:
@@ -42,6 +58,9 @@ class SimulatedProvider(Provider):
         type_ = urn.split("::")[2].rsplit("$", 1)[-1]
         body = {"inputs": plain(dict(inputs)), "urn": urn, "again": urn in self._pending}
         document = self._request("POST", quote(type_, safe="/"), body)
+        while document.get("state") in UNDER_WAY:
+            time.sleep(POLL)
+            document = self._request("GET", f"documents/{quote(document['id'], safe='')}")
         return str(document["id"]), {**document["outputs"], **inputs}
 
     def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:
@@ -76,8 +95,14 @@ class SimulatedProvider(Provider):
         if answer.status_code == httpx.codes.NOT_FOUND and method in {"GET", "DELETE"}:
             return None
         if answer.is_error:
-            raise ProviderError(f"{self._service} emulator: {method} {route}: {answer.status_code}: {_said(answer)}")
+            raise ProviderError(self._refusal(f"{self._service} emulator: {method} {route}", answer))
         return answer.json() if answer.content else {}
+
+    def _refusal(self, where: str, answer: httpx.Response) -> str:
+        said = _said(answer)
+        if self._service == "github":
+            return github_errors.refusal(where, answer.status_code, said)
+        return vercel_errors.refusal(where, said)
 
 
 def _route(resource: Resource) -> str:
@@ -98,4 +123,7 @@ def _said(answer: httpx.Response) -> str:
         content = answer.json()
     except ValueError:
         return answer.reason_phrase
-    return str(content.get("message") or content.get("error") or content) if isinstance(content, dict) else str(content)
+    error = content.get("error") if isinstance(content, dict) else None
+    if isinstance(error, dict):
+        return " - ".join(filter(None, (error["code"], error["message"])))
+    return str(content["message"] if isinstance(content, dict) and "message" in content else content)

@@ -10,6 +10,7 @@ from nacl.exceptions import CryptoError
 from nacl.public import PrivateKey, SealedBox
 
 from emulators.github.state import named, number, timestamp
+from emulators.github.views import API, WEB
 from emulators.rest import Call, RefusedError
 from emulators.store import Document
 
@@ -48,10 +49,15 @@ def put_secret(call: Call, repository: Document) -> Any:
 
 def put_environment(call: Call, repository: Document) -> Any:
     name = call.path["name"]
-    wait = {"id": number(name, "wait_timer"), "type": "wait_timer", "wait_timer": call.body.get("wait_timer")}
+    timer = number(name, "wait_timer")
+    wait = {"type": "wait_timer", "wait_timer": call.body.get("wait_timer"), "id": timer, "node_id": f"GA_{timer}"}
+    identifier, full_name = number(str(repository["id"]), name), "{owner}/{repo}".format(**call.path)
     made = repository["environments"][name.upper()] = {
-        "id": number(str(repository["id"]), name),
+        "id": identifier,
+        "node_id": f"EN_{identifier}",
         "name": name,
+        "url": f"{API}/repos/{full_name}/environments/{name}",
+        "html_url": f"{WEB}/{full_name}/deployments/activity_log?environments_filter={name}",
         "can_admins_bypass": call.body.get("can_admins_bypass", True),
         "deployment_branch_policy": call.body.get("deployment_branch_policy"),
         "protection_rules": [wait] if wait["wait_timer"] else [],
@@ -65,7 +71,8 @@ def put_ruleset(call: Call, repository: Document) -> Any:
     old = named(call, repository, "rulesets") if call.method == "PUT" else None
     name = call.body.get("name")
     if not name or any(one["name"] == name for one in repository["rulesets"].values() if one is not old):
-        raise RefusedError(422, "Validation Failed", errors=[f"Name {'must be unique' if name else 'is missing'}"])
+        error = {"code": "custom", "field": "name", "message": f"Name {'must be unique' if name else 'is missing'}"}
+        raise RefusedError(422, "Validation Failed", errors=[error])
     times = _times(call, old)
     identifier = old["id"] if old else number(str(repository["id"]), name, times["created_at"])
     made = repository["rulesets"][str(identifier)] = {
@@ -74,10 +81,11 @@ def put_ruleset(call: Call, repository: Document) -> Any:
         "name": name,
         "target": call.body.get("target", "branch"),
         "enforcement": call.body.get("enforcement", "active"),
-        "conditions": call.body.get("conditions"),
+        "conditions": call.body.get("conditions") or {"ref_name": {"include": [], "exclude": []}},
         "rules": call.body.get("rules", []),
         "bypass_actors": call.body.get("bypass_actors") or [],
         "source_type": "Repository",
+        "source": f"{repository['owner']}/{repository['settings']['name']}",
         **times,
     }
     return made if old else (201, made)

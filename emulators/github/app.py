@@ -1,6 +1,7 @@
 """GitHub's REST API, as far as the resources of a client need it, under `/` and under `/api/v3/`.
 
-One token and one organization are known. Any other token gets 401, any other owner 404.
+One token and one organization are known. Any other token gets 401, any other owner 404. What plan and token offer is
+switched at `/_account`.
 """
 
 from typing import Any
@@ -10,13 +11,12 @@ from starlette.requests import Request
 
 from emulators import documents
 from emulators.context import Context
-from emulators.github import actions, git, repositories
-from emulators.github.repositories import USER
-from emulators.github.state import entry, inside, listing, number
-from emulators.rest import Call, RefusedError, Service
+from emulators.github import account, actions, git, repositories
+from emulators.github.account import ORGANIZATION, guarded, may_delete, may_write, paid
+from emulators.github.state import entry, inside, listing
+from emulators.rest import RefusedError, Service
 
 TOKEN = "local-github-token"  # noqa: S105 (opens nothing but this emulator)
-ORGANIZATION = documents.OWNER
 
 
 def exports(url: str) -> dict[str, str]:
@@ -26,8 +26,9 @@ def exports(url: str) -> dict[str, str]:
 
 def app(context: Context) -> Starlette:
     """The GitHub emulator over a store."""
-    service = Service(_check, _error)
-    return service.app(context, *documents.routes(), service.mount("/api/v3", TABLE), service.mount("/", TABLE))
+    service = Service(_check, _error, account.headers)
+    apart = [*documents.routes(), *account.routes()]
+    return service.app(context, *apart, service.mount("/api/v3", TABLE), service.mount("/", TABLE))
 
 
 def _check(request: Request) -> None:
@@ -41,36 +42,26 @@ def _error(refused: RefusedError) -> Any:
     return {"message": refused.message, **refused.extra, **documentation}
 
 
-def _user(call: Call) -> Any:
-    return {"login": USER, "id": number(USER), "type": "User"}
-
-
-def _organization(call: Call) -> Any:
-    login = call.path["org"]
-    if login != ORGANIZATION:
-        raise RefusedError(404, "Not Found")
-    return {"login": login, "id": number(login), "type": "Organization", "plan": {"name": "team"}}
-
-
 REPOSITORY = "/repos/{owner}/{repo}"
 TABLE = [
-    ("GET", "/user", _user),
+    ("GET", "/user", account.user),
     ("POST", "/user/repos", repositories.create),
-    ("GET", "/orgs/{org}", _organization),
+    ("GET", "/orgs/{org}", account.organization),
     ("GET", "/orgs/{org}/repos", repositories.listing),
     ("POST", "/orgs/{org}/repos", repositories.create),
-    ("GET PATCH DELETE", REPOSITORY, repositories.repository),
+    ("GET PATCH DELETE", REPOSITORY, guarded(may_delete, repositories.repository)),
     ("POST", f"{REPOSITORY}/generate", repositories.generate),
     ("GET", f"{REPOSITORY}/commits", inside(git.list_commits)),
     ("GET", f"{REPOSITORY}/commits/{{ref:path}}", inside(git.read_commit)),
     ("POST", f"{REPOSITORY}/branches/{{branch:path}}/rename", inside(git.rename_branch)),
     ("GET", f"{REPOSITORY}/branches/{{branch:path}}", inside(git.read_branch)),
+    ("POST", f"{REPOSITORY}/git/refs", inside(git.create_branch)),
     ("GET", f"{REPOSITORY}/contents/{{path:path}}", inside(git.read_file)),
-    ("PUT DELETE", f"{REPOSITORY}/contents/{{path:path}}", inside(git.write_file)),
-    ("GET", f"{REPOSITORY}/rulesets", listing("rulesets")),
-    ("POST", f"{REPOSITORY}/rulesets", inside(actions.put_ruleset)),
-    ("PUT", f"{REPOSITORY}/rulesets/{{name}}", inside(actions.put_ruleset)),
-    ("GET DELETE", f"{REPOSITORY}/rulesets/{{name}}", entry("rulesets")),
+    ("PUT DELETE", f"{REPOSITORY}/contents/{{path:path}}", guarded(may_write, inside(git.write_file))),
+    ("GET", f"{REPOSITORY}/rulesets", guarded(paid, listing("rulesets"))),
+    ("POST", f"{REPOSITORY}/rulesets", guarded(paid, inside(actions.put_ruleset))),
+    ("PUT", f"{REPOSITORY}/rulesets/{{name}}", guarded(paid, inside(actions.put_ruleset))),
+    ("GET DELETE", f"{REPOSITORY}/rulesets/{{name}}", guarded(paid, entry("rulesets"))),
     ("GET", f"{REPOSITORY}/actions/variables", listing("variables")),
     ("POST", f"{REPOSITORY}/actions/variables", inside(actions.create_variable)),
     ("PATCH", f"{REPOSITORY}/actions/variables/{{name}}", inside(actions.update_variable)),

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulators.context import Context
-from emulators.github.state import timestamp
+from emulators.github.state import number, timestamp
+from emulators.github.views import API, WEB, addresses, person
 from emulators.rest import Call, RefusedError
 from emulators.store import Document
 
@@ -43,9 +44,7 @@ def read_branch(call: Call, repository: Document) -> Any:
     name = call.path["branch"]
     if name not in repository["branches"]:
         raise RefusedError(404, "Branch not found")
-    active = any(one["enforcement"] == "active" for one in repository["rulesets"].values())
-    head = _view(repository["commits"][repository["branches"][name]])
-    return {"name": name, "commit": head, "protected": active and name == repository["default_branch"]}
+    return _branch(repository, name)
 
 
 def rename_branch(call: Call, repository: Document) -> Any:
@@ -57,14 +56,25 @@ def rename_branch(call: Call, repository: Document) -> Any:
     repository["branches"][new] = repository["branches"].pop(old)
     if repository["default_branch"] == old:
         repository["default_branch"] = new
-    return 201, {"name": new, "commit": {"sha": repository["branches"][new]}}
+    return 201, _branch(repository, new)
+
+
+def create_branch(call: Call, repository: Document) -> Any:
+    ref, sha = call.body.get("ref", ""), call.body.get("sha")
+    name = ref.removeprefix("refs/heads/")
+    if name in repository["branches"] or name == ref or sha not in repository["commits"]:
+        raise RefusedError(422, "Reference already exists" if name in repository["branches"] else "Invalid request")
+    repository["branches"][name] = sha
+    url = f"{_places(repository)[0]}/git"
+    commit = {"type": "commit", "sha": sha, "url": f"{url}/commits/{sha}"}
+    return 201, {"ref": ref, "node_id": f"REF_{number(ref)}", "url": f"{url}/{ref}", "object": commit}
 
 
 def read_commit(call: Call, repository: Document) -> Any:
     found = _head(repository, call.path["ref"])
     if found is None:
         raise RefusedError(422, f"No commit found for SHA: {call.path['ref']}")
-    return {**_view(found), "files": [{"filename": path} for path in found["tree"]]}
+    return _view(repository, found)
 
 
 def list_commits(call: Call, repository: Document) -> Any:
@@ -74,7 +84,7 @@ def list_commits(call: Call, repository: Document) -> Any:
     while current:
         parent = repository["commits"].get(current["parent"])
         if not path or current["tree"].get(path) != (parent["tree"].get(path) if parent else None):
-            found.append(_view(current))
+            found.append(_view(repository, current))
         current = parent
     return found
 
@@ -113,7 +123,7 @@ def write_file(call: Call, repository: Document) -> Any:
         raise RefusedError(422, "content is not valid Base64") from None
     made = commit(call.context, repository, branch, call.body.get("message") or f"Update {path}", {path: content})
     entry = None if removing else _entry(repository, branch, path, made["tree"][path])
-    return 200 if old else 201, {"content": entry, "commit": {"sha": made["sha"], **_view(made)["commit"]}}
+    return 200 if old else 201, {"content": entry, "commit": {"sha": made["sha"], **_view(repository, made)["commit"]}}
 
 
 def _head(repository: Document, ref: str) -> Document | None:
@@ -123,23 +133,71 @@ def _head(repository: Document, ref: str) -> Document | None:
 
 
 def _entry(repository: Document, ref: str, path: str, sha: str) -> Document:
-    full_name = f"{repository['owner']}/{repository['settings']['name']}"
+    api, web = _places(repository)
+    links = {
+        "url": f"{api}/contents/{path}?ref={ref}",
+        "html_url": f"{web}/blob/{ref}/{path}",
+        "git_url": f"{api}/git/blobs/{sha}",
+    }
     return {
         "type": "file",
         "name": path.rpartition("/")[2],
         "path": path,
         "sha": sha,
         "size": len(base64.b64decode(repository["blobs"][sha])),
-        "url": f"https://api.github.com/repos/{full_name}/contents/{path}?ref={ref}",
-        "html_url": f"https://github.com/{full_name}/blob/{ref}/{path}",
+        "download_url": f"{web}/raw/{ref}/{path}",
+        "_links": {"self": links["url"], "git": links["git_url"], "html": links["html_url"]},
+        **links,
     }
 
 
-def _view(made: Document) -> Document:
-    person = {**AUTHOR, "date": made["date"]}
-    parents = [{"sha": made["parent"]}] if made["parent"] else []
-    content = {"message": made["message"], "author": person, "committer": person}
-    return {"sha": made["sha"], "commit": content, "parents": parents}
+def _branch(repository: Document, name: str) -> Document:
+    active = any(one["enforcement"] == "active" for one in repository["rulesets"].values())
+    url, page = (
+        f"{place}/{part}/{name}" for place, part in zip(_places(repository), ("branches", "tree"), strict=True)
+    )
+    return {
+        "name": name,
+        "commit": _view(repository, repository["commits"][repository["branches"][name]]),
+        "protected": active and name == repository["default_branch"],
+        "protection": {"enabled": False},
+        "protection_url": f"{url}/protection",
+        "_links": {"self": url, "html": page},
+    }
+
+
+def _view(repository: Document, made: Document) -> Document:
+    """A commit, with the files that it changed."""
+    url, page = (f"{place}/{part}" for place, part in zip(_places(repository), ("commits", "commit"), strict=True))
+    before = repository["commits"].get(made["parent"], {"tree": {}})["tree"]
+    changed = sorted(path for path in before.keys() | made["tree"].keys() if before.get(path) != made["tree"].get(path))
+    author = {**AUTHOR, "date": made["date"]}
+    content = {"message": made["message"], "author": author, "committer": author, "comment_count": 0}
+    tree = _hash("tree", repr(made["tree"]).encode())
+    return {
+        "sha": made["sha"],
+        "node_id": f"C_{number(made['sha'])}",
+        "commit": {**content, "url": f"{url}/{made['sha']}", "tree": {"sha": tree, "url": f"{url}/{tree}"}},
+        "author": person(AUTHOR["name"]),
+        "committer": person(AUTHOR["name"]),
+        "parents": [{"sha": made["parent"], "url": f"{url}/{made['parent']}"}] if made["parent"] else [],
+        "files": [_change(before.get(path), made["tree"].get(path), path, url) for path in changed],
+        "url": f"{url}/{made['sha']}",
+        "html_url": f"{page}/{made['sha']}",
+        **addresses(f"{url}/{made['sha']}", "comments"),
+    }
+
+
+def _change(old: str | None, new: str | None, path: str, url: str) -> Document:
+    what = {"filename": path, "sha": new, "status": "added" if old is None else "modified" if new else "removed"}
+    links = dict.fromkeys(("blob_url", "raw_url", "contents_url"), f"{url}/{path}")
+    return {**what, **dict.fromkeys(("additions", "deletions", "changes"), 0), **links}
+
+
+def _places(repository: Document) -> tuple[str, str]:
+    """Addresses of the repository, for programs and for people."""
+    full_name = f"{repository['owner']}/{repository['settings']['name']}"
+    return f"{API}/repos/{full_name}", f"{WEB}/{full_name}"
 
 
 def _hash(kind: str, content: bytes) -> str:

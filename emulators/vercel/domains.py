@@ -6,6 +6,7 @@ from emulators.rest import Call, RefusedError
 from emulators.store import Document
 from emulators.vercel.projects import KIND, milliseconds
 
+ELSEWHERE = ".elsewhere.example"
 FIELDS = ("redirect", "redirectStatusCode", "gitBranch", "customEnvironmentId")
 
 
@@ -15,7 +16,9 @@ def create(call: Call, project: Document) -> Any:
         message = f"Cannot add {name} since it's already assigned to a project."
         raise RefusedError(409, message, "domain_already_in_use")
     made = {field: call.body.get(field) for field in FIELDS}
-    made |= {"name": name, "projectId": project["id"], "verified": True, "createdAt": now}
+    made |= {"name": name, "projectId": project["id"], "verified": not elsewhere(name), "createdAt": now}
+    if elsewhere(name):
+        made["verification"] = [challenge(name)]
     project["domains"][name] = made
     return made
 
@@ -34,4 +37,17 @@ def domain(call: Call, project: Document) -> Any:
 
 def configuration(call: Call) -> Any:
     cname, address = {"rank": 1, "value": "cname.vercel-dns.com."}, {"rank": 1, "value": ["76.76.21.21"]}
-    return {"misconfigured": False, "recommendedCNAME": [cname], "recommendedIPv4": [address]}
+    misconfigured = elsewhere(call.path["name"])
+    return {"misconfigured": misconfigured, "recommendedCNAME": [cname], "recommendedIPv4": [address]}
+
+
+def elsewhere(name: str) -> bool:
+    """Whether another account has the domain: here all that are called so."""
+    return name.endswith(ELSEWHERE)
+
+
+def challenge(name: str) -> Document:
+    """The record that proves whose domain it is."""
+    apex = ".".join(name.split(".")[-2:])
+    proof = {"type": "TXT", "domain": f"_vercel.{apex}", "value": f"vc-domain-verify={name},0123456789abcdef"}
+    return proof | {"reason": "pending_domain_verification"}

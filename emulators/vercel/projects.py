@@ -99,7 +99,9 @@ def update(call: Call, project: Document) -> Any:
 
 
 def delete(call: Call) -> Any:
-    call.context.store.delete(KIND, load(call)["id"])
+    project = load(call)["id"]
+    call.context.sites.remove(project)
+    call.context.store.delete(KIND, project)
     return 204, None
 
 

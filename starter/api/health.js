@@ -4,17 +4,14 @@ import { settings } from "./config.js";
 const QUESTION = "/rest/v1/organizations?select=id&limit=1";
 const TIMEOUT = 5000;
 
-/** Ask the database through the API, as a visitor would; returns null or what is wrong. */
-async function problem({ url, publishableKey, missing }) {
-  if (missing.length) return `${missing.join(", ")} not set`;
+/** Ask the database through the API with one of the keys; returns null or what is wrong. */
+async function problem(url, apikey, visitor) {
   try {
-    const answer = await fetch(url + QUESTION, {
-      headers: { apikey: publishableKey },
-      signal: AbortSignal.timeout(TIMEOUT),
-    });
+    const answer = await fetch(url + QUESTION, { headers: { apikey }, signal: AbortSignal.timeout(TIMEOUT) });
     if (answer.ok) return null;
     const body = await answer.json().catch(() => ({}));
-    return body.code === "42501" ? null : `the API answers ${answer.status}`;
+    if (visitor && body.code === "42501") return null;
+    return `the API answers ${answer.status}${visitor ? "" : " to the server's key"}`;
   } catch (error) {
     return error.name === "TimeoutError" ? "the API does not answer in time" : "the API cannot be reached";
   }
@@ -22,7 +19,13 @@ async function problem({ url, publishableKey, missing }) {
 
 export async function GET() {
   const started = Date.now();
-  const error = await problem(settings());
+  const { url, publishableKey, missing } = settings();
+  // Where no server code runs, as in a check of the repository, there is no secret key either.
+  const server = process.env.SUPABASE_SECRET_KEY;
+  const asked = missing.length
+    ? [`${missing.join(", ")} not set`]
+    : await Promise.all([problem(url, publishableKey, true), server && problem(url, server, false)]);
+  const error = asked.find(Boolean);
   const body = { status: error ? "unavailable" : "ok", milliseconds: Date.now() - started, ...(error && { error }) };
   return Response.json(body, { status: error ? 503 : 200, headers: { "cache-control": "no-store" } });
 }

@@ -21,6 +21,7 @@ beforeEach(() => {
   reply = { status: 200, body: [] };
   process.env.NEXT_PUBLIC_SUPABASE_URL = url(api);
   process.env.NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY = "sb_publishable_test";
+  delete process.env.SUPABASE_SECRET_KEY;
 });
 
 test("the page labels every field and loads nothing from elsewhere", async () => {
@@ -52,6 +53,32 @@ test("health is bad when the key is wrong, the API fails or a variable is missin
   assert.equal((await (await get("/api/health")).json()).error, "the API cannot be reached");
   delete process.env.NEXT_PUBLIC_SUPABASE_URL;
   assert.equal((await (await get("/api/health")).json()).error, "NEXT_PUBLIC_SUPABASE_URL not set");
+});
+
+test("health is bad when the server's key is refused", async () => {
+  process.env.SUPABASE_SECRET_KEY = "sb_secret_old";
+  reply = { status: 401, body: { code: "42501" } };
+  assert.equal((await (await get("/api/health")).json()).error, "the API answers 401 to the server's key");
+  delete process.env.SUPABASE_SECRET_KEY;
+});
+
+test("opening an unsubscribe link changes nothing, confirming it does, with the server's key", async () => {
+  process.env.SUPABASE_SECRET_KEY = "sb_secret_test";
+  reply = { status: 200, body: [{ organization_id: "o", email: "a@example.com" }] };
+  const link = "/api/unsubscribe?contact=00000000-0000-4000-8000-000000000001";
+  asked = null;
+  assert.match(await (await get(link)).text(), /<form method="post">/);
+  assert.equal(asked, null);
+  const done = await fetch(url(site) + link, { method: "POST" });
+  assert.deepEqual([done.status, await done.text()], [200, "You are unsubscribed."]);
+  assert.deepEqual([asked.method, asked.headers.apikey], ["PATCH", "sb_secret_test"]);
+  delete process.env.SUPABASE_SECRET_KEY;
+  assert.equal((await fetch(url(site) + link, { method: "POST" })).status, 503);
+});
+
+test("an unsubscribe link without a contact's id is refused", async () => {
+  assert.equal((await fetch(`${url(site)}/api/unsubscribe?contact=*`, { method: "POST" })).status, 400);
+  assert.equal((await fetch(`${url(site)}/api/config`, { method: "POST" })).status, 405);
 });
 
 test("a path outside the public folder is not served", async () => {

@@ -17,14 +17,14 @@ def ended(kind: str, name: str, operation: str = "create", **more: Any) -> Engin
 
 
 def test_a_component_that_ends_for_its_inputs_and_again_for_its_outputs_is_one_step() -> None:
-    recorder = Recorder(None)
+    recorder = Recorder(None, {})
     for event in (ended("client-environments:index:ClientEnvironment", "client"),) * 2:
         recorder.see(event)
     assert [(step.operation, step.name, step.status) for step in recorder.steps] == [("create", "client", "planned")]
 
 
 def test_the_stack_and_providers_are_no_steps() -> None:
-    recorder = Recorder(None)
+    recorder = Recorder(None, {})
     recorder.see(ended("pulumi:pulumi:Stack", "client-environments-acme"))
     recorder.see(ended("pulumi:providers:github", "default"))
     assert recorder.steps == []

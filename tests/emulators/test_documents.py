@@ -83,12 +83,12 @@ def test_an_archived_repository_stays_and_keeps_its_name(url: str) -> None:
     create(url, REPOSITORY, name="site", archiveOnDestroy=True)
     assert httpx.delete(f"{url}/documents/site", trust_env=False).status_code == 204
     assert read(url, "site").json()["outputs"]["archived"] is True
-    assert create(url, REPOSITORY, name="site").status_code == 409
+    assert create(url, REPOSITORY, name="site").status_code == 422
 
 
 def test_nothing_is_created_twice_or_in_a_place_that_is_not_there(url: str) -> None:
     create(url, REPOSITORY, name="site")
-    assert create(url, REPOSITORY, name="site").json() == {"message": "site already exists"}
+    assert create(url, REPOSITORY, name="site").json() == {"message": "name already exists on this account"}
     missing = create(url, VARIABLE, repository="gone", variableName="A", value="a")
     assert (missing.status_code, missing.json()["message"]) == (404, "repository gone was not found")
     assert create(url, SITE_VARIABLE, projectId="prj_gone", key="A", value="a").status_code == 404

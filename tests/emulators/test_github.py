@@ -2,7 +2,8 @@
 
 import base64
 import hashlib
-from collections.abc import Iterator
+import json
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,9 @@ import pytest
 from nacl.public import PublicKey, SealedBox
 
 from emulators.context import Context
-from emulators.github.app import ORGANIZATION, TOKEN, app
+from emulators.github.account import DEFAULTS, ORGANIZATION
+from emulators.github.app import TOKEN, app
+from tests.emulators.github_contract import Contract, ContractMissingError, fetched
 from tests.emulators.serving import context_in, serve
 
 REPOSITORY = f"/repos/{ORGANIZATION}/site"
@@ -28,13 +31,31 @@ def url(context: Context) -> Iterator[str]:
         yield url
 
 
+@pytest.fixture(scope="module")
+def contract() -> Contract | None:
+    try:
+        return Contract(fetched())
+    except ContractMissingError:
+        return None  # the tests of the contract say so; these claim other things
+
+
 @pytest.fixture
-def github(url: str) -> Iterator[httpx.Client]:
+def github(url: str, contract: Contract | None) -> Iterator[httpx.Client]:
+    """Every answer in these tests, refusals too, has to be as GitHub describes it."""
+    faults: list[str] = []
+
+    def judge(answer: httpx.Response) -> None:
+        body = json.loads(answer.read() or b"null")
+        path = answer.request.url.path.removeprefix("/api/v3")
+        faults.extend(contract.faults(answer.request.method, path, answer.status_code, body) if contract else ())
+
     headers = {"Authorization": f"Bearer {TOKEN}"}
-    with httpx.Client(base_url=f"{url}/api/v3", headers=headers, trust_env=False) as client:
+    hooks = {"response": [judge]}
+    with httpx.Client(base_url=f"{url}/api/v3", headers=headers, trust_env=False, event_hooks=hooks) as client:
         yield client
         for one in client.get(f"/orgs/{ORGANIZATION}/repos").json():
             client.delete(f"/repos/{one['full_name']}")
+    assert faults == []
 
 
 @pytest.fixture
@@ -188,3 +209,60 @@ def test_a_restart_loses_nothing(tmp_path: Path) -> None:
                 paths = ("", "/contents/README.md", "/actions/secrets/public-key")
                 seen.append([client.get(f"/repos/local-user/kept{path}").json() for path in paths])
     assert seen[0] == seen[1]
+
+
+@pytest.fixture
+def switch(url: str) -> Iterator[Callable[..., None]]:
+    """Changes what the plan offers or what the token may do, until the test ends."""
+
+    def change(**switches: Any) -> None:
+        httpx.patch(f"{url}/_account/", json=switches, trust_env=False).raise_for_status()
+
+    yield change
+    change(**DEFAULTS)
+
+
+def test_a_free_plan_has_no_rulesets_on_private_repositories(
+    github: httpx.Client, site: dict[str, Any], switch: Callable[..., None]
+) -> None:
+    switch(plan="free")
+    path, wanted = f"{REPOSITORY}/rulesets", {"name": "default", "enforcement": "active", "rules": []}
+    answers = [github.get(path), github.post(path, json=wanted)]
+    assert {(one.status_code, one.json()["message"]) for one in answers} == {
+        (403, "Upgrade to GitHub Pro or make this repository public to enable this feature.")
+    }
+    assert github.get(f"/orgs/{ORGANIZATION}").json()["plan"]["name"] == "free"
+    github.patch(REPOSITORY, json={"visibility": "public"}).raise_for_status()
+    assert github.post(path, json=wanted).status_code == 201
+
+
+def test_a_token_does_what_its_scopes_allow_and_every_answer_names_them(
+    github: httpx.Client, site: dict[str, Any], switch: Callable[..., None]
+) -> None:
+    switch(scopes=["repo"])
+    assert github.get("/user").headers["x-oauth-scopes"] == "repo"
+    file = {"message": "m", "content": encoded("a")}
+    assert github.put(f"{REPOSITORY}/contents/a", json=file).status_code == 201
+    assert github.put(f"{REPOSITORY}/contents/.github/workflows/a.yml", json=file).status_code == 404
+    refused = github.delete(REPOSITORY)
+    assert (refused.status_code, refused.json()["message"]) == (403, "Must have admin rights to Repository.")
+    switch(scopes=["repo", "workflow", "delete_repo"])
+    assert github.put(f"{REPOSITORY}/contents/.github/workflows/a.yml", json=file).status_code == 201
+    assert github.delete(REPOSITORY).status_code == 204
+
+
+def test_a_second_branch_can_be_made_the_default_and_one_that_is_not_there_cannot(
+    github: httpx.Client, site: dict[str, Any]
+) -> None:
+    head = github.get(f"{REPOSITORY}/branches/main").json()["commit"]["sha"]
+    assert github.patch(REPOSITORY, json={"default_branch": "develop"}).status_code == 422
+    reference = {"ref": "refs/heads/develop", "sha": head}
+    assert [github.post(f"{REPOSITORY}/git/refs", json=reference).status_code for _ in "12"] == [201, 422]
+    assert github.patch(REPOSITORY, json={"default_branch": "develop"}).json()["default_branch"] == "develop"
+
+
+def test_github_describes_every_answer_of_these_tests(contract: Contract | None) -> None:
+    if contract is None:
+        pytest.skip("npm, or a registry that it reaches, is missing: GitHub's description of its API was not compared")
+    assert contract.faults("GET", REPOSITORY, 200, {"name": "site"})
+    assert contract.faults("GET", REPOSITORY, 418, {})

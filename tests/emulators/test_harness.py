@@ -70,6 +70,12 @@ def test_a_fault_is_of_one_method_and_of_a_whole_path(client: httpx.Client) -> N
     assert client.post("/things/a").status_code == 500
 
 
+def test_a_fault_may_be_of_several_methods_and_carry_headers(client: httpx.Client) -> None:
+    fault(client, path="/things/a", method="POST|PUT", status=429, headers={"retry-after": "7"})
+    assert client.get("/things/a").status_code == 201
+    assert client.post("/things/a").headers["retry-after"] == "7"
+
+
 def test_faults_can_be_taken_back(client: httpx.Client) -> None:
     fault(client, path="/things/a", times=9, status=500)
     client.delete("/_emulator/faults")

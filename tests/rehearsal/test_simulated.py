@@ -81,4 +81,34 @@ def test_a_refusal_of_the_emulator_is_the_resource_s_error(documents: Bench) -> 
         "'variable', repository='nowhere', variable_name='A', value='v')"
     )
     assert documents.run("up", fails=True) == ["create variable"]
-    assert "404: repository nowhere was not found" in str(documents.outcome.error)
+    assert "404 repository nowhere was not found. It is gone, or the token may not see it" in str(
+        documents.outcome.error
+    )
+
+
+def test_what_github_refuses_is_told_with_what_to_do_as_by_the_real_plugin(
+    documents: Bench, emulators: Local, request: pytest.FixtureRequest
+) -> None:
+    account = f"{emulators.urls['github']}/_account/"
+    request.addfinalizer(lambda: httpx.patch(account, json={"plan": "team"}, trust_env=False))
+    httpx.patch(account, json={"plan": "free"}, trust_env=False).raise_for_status()
+    repository = "import pulumi_github as github\nrepository = github.Repository('repository', name='refused')\n"
+    ruleset = "github.RepositoryRuleset('ruleset', name='r', repository=repository.name, target='branch', {})"
+    rules = "enforcement='active', rules=github.RepositoryRulesetRulesArgs(deletion=True)"
+    documents.program(repository + ruleset.format(rules))
+    documents.run("up", fails=True)
+    assert str(documents.outcome.error).endswith(
+        "Set ruleset: false, or take a plan with rulesets on private repositories."
+    )
+
+    documents.run("destroy")
+    document = {"urn": "urn:theirs", "inputs": {"name": "refused", "description": "theirs"}}
+    kind = "github:index/repository:Repository"
+    made = httpx.post(f"{emulators.urls['github']}/_rehearsal/{kind}", json=document, trust_env=False)
+    request.addfinalizer(lambda: httpx.delete(f"{emulators.urls['github']}/_rehearsal/documents/{made.json()['id']}"))
+    documents.program(repository)
+    documents.run("up", fails=True)
+    assert str(documents.outcome.error).endswith(
+        "422 name already exists on this account."
+        " It is never taken over: rename or delete it, or choose another projectName."
+    )

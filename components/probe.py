@@ -1,0 +1,68 @@
+"""Asks a deployed site for its page, and its health route for the database: `python -m components.probe`.
+
+Takes the address from `SITE_URL`. Prints one line; exits with 1 when the site does not answer well in time. A new
+address needs a moment until every edge of the network knows it, so it is asked again until the deadline.
+"""
+
+import os
+import sys
+import time
+
+import httpx
+
+from components.errors import OperatorError
+
+DEADLINE = 90.0  # seconds
+PAUSE = 1.0
+HEALTH = "/api/health"
+
+
+def probe(url: str, *, deadline: float = DEADLINE, pause: float = PAUSE) -> str:
+    """Ask until both answer well.
+
+    Args:
+        url: the site's address.
+        deadline: seconds after which it has failed.
+        pause: seconds between two attempts.
+
+    Returns:
+        what the site said, in one line.
+
+    Raises:
+        OperatorError: with what was wrong last.
+    """
+    ends = time.monotonic() + deadline
+    with httpx.Client(base_url=url, timeout=15, follow_redirects=True, trust_env=not url.startswith("http:")) as http:
+        while wrong := _wrong(http):
+            if time.monotonic() + pause > ends:
+                raise OperatorError(wrong, url, "Look at the deployment's log at Vercel, and at the project's API.")
+            time.sleep(pause)
+        health = http.get(HEALTH).json()
+    if health["status"] == "simulated":
+        return f"{url} (simulated): {health['error']}"
+    return f"{url} answers, its database in {health['milliseconds']} ms"
+
+
+def _wrong(http: httpx.Client) -> str | None:
+    for path in ("/", HEALTH):
+        try:
+            answer = http.get(path)
+        except httpx.HTTPError as error:
+            return f"{path} cannot be reached ({type(error).__name__})"
+        if answer.status_code != httpx.codes.OK:
+            return f"{path} answers {answer.status_code}{_reason(answer)}"
+    return None
+
+
+def _reason(answer: httpx.Response) -> str:
+    try:
+        return f": {answer.json()['error']}"
+    except (ValueError, KeyError, TypeError):
+        return ""
+
+
+if __name__ == "__main__":
+    try:
+        print(probe(os.environ["SITE_URL"]))  # noqa: T201
+    except OperatorError as error:
+        sys.exit(str(error))

@@ -1,0 +1,86 @@
+"""What Vercel refuses, as the plugin words it, and the one line that an operator reads of it."""
+
+import base64
+from typing import Any
+
+import httpx
+import pytest
+
+from automation.vercel_errors import explained, with_build_log
+from tests.conftest import Local
+
+URN = "urn:pulumi:acme::client-environments::client-environments:index:ClientEnvironment$vercel:index/{0}::{1}"
+FAILED = 'BUILD_FAILED - Command "x" exited with 1. Visit https://vercel.com/someone/prj_1/{} for more information'
+MESSAGE = f"[ERROR] Could not create deployment, unexpected error: {FAILED}: Error creating deployment"
+
+
+@pytest.mark.parametrize(
+    ("message", "line"),
+    [
+        (
+            "[ERROR] Could not create project, unexpected error: forbidden - Not authorized: Error creating project",
+            "Vercel cannot create project: forbidden - Not authorized. Set VERCEL_API_TOKEN to a token that is valid",
+        ),
+        (
+            "Could not create project environment variable, unexpected error: ENV_CONFLICT - A variable with the same"
+            " name exists.: Error creating project environment variable",
+            "a variable with the same name exists. It was made by hand and is never taken over: delete it there.",
+        ),
+        (
+            "[ERROR] Could not add domain www.a.example to project prj_1, unexpected error: domain_already_in_use -"
+            " Cannot add it since it's already in use.: Error adding domain to project",
+            "Vercel cannot add domain www.a.example to project prj_1: domain_already_in_use - Cannot add it since"
+            " it's already in use. Remove it from the other project",
+        ),
+        (
+            "[ERROR] Could not update project prj_1, unexpected error: rate_limited - Too many: Error updating project",
+            "Vercel cannot update project prj_1: rate_limited - Too many. Run it again later.",
+        ),
+    ],
+)
+def test_each_refusal_says_what_to_do(message: str, line: str) -> None:
+    found = explained(message, URN.format("project:Project", "site"))
+    assert line.lower() in found.lower()
+    assert "[ERROR]" not in found
+
+
+def test_what_another_provider_says_is_left_as_it_is() -> None:
+    text = "Could not read it, unexpected error: forbidden - no"
+    assert explained(text, URN.format("x", "y").replace("vercel:", "random:")) == text
+
+
+def api(local: Local, method: str, service: str, path: str, **body: Any) -> Any:
+    token = local.exports["GITHUB_TOKEN" if service == "github" else "VERCEL_API_TOKEN"]
+    headers = {"Authorization": f"Bearer {token}"}
+    answer = httpx.request(method, f"{local.urls[service]}{path}", headers=headers, json=body, trust_env=False)
+    return answer.raise_for_status().json()
+
+
+def deploy(local: Local, files: dict[str, str]) -> dict[str, Any]:
+    """A deployment of a new repository with these files, by the services' own APIs."""
+    owner, name = local.exports["GITHUB_OWNER"], f"broken-{len(local.requests('vercel'))}-{len(files)}"
+    api(local, "POST", "github", f"/orgs/{owner}/repos", name=name, auto_init=True)
+    for path, text in files.items():
+        content = base64.b64encode(text.encode()).decode()
+        route = f"/repos/{owner}/{name}/contents/{path}"
+        api(local, "PUT", "github", route, message="m", content=content, branch="main")
+    link = {"type": "github", "repo": f"{owner}/{name}"}
+    api(local, "POST", "vercel", "/v9/projects", name=name, gitRepository=link)
+    source = {"type": "github", "org": owner, "repo": name, "ref": "main"}
+    made = api(local, "POST", "vercel", "/v13/now/deployments", project=name, target="production", gitSource=source)
+    assert isinstance(made, dict)
+    return made
+
+
+def test_a_failed_build_is_told_by_the_end_of_its_own_log(emulators: Local) -> None:
+    broken = {"package.json": '{"type": "module"}', "api/health.js": "export function GET( {\n"}
+    made = deploy(emulators, broken)
+    text = with_build_log(MESSAGE.format(made["id"].removeprefix("dpl_")), None, emulators.exports)
+    assert "BUILD_FAILED | " in text
+    assert "SyntaxError: Unexpected end of input" in text
+    assert "Visit" not in text
+
+
+def test_without_a_log_the_plugins_message_stands(emulators: Local) -> None:
+    assert with_build_log(MESSAGE.format("none"), None, emulators.exports) == MESSAGE.format("none")
+    assert with_build_log("another", None, emulators.exports) == "another"
