@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import httpx
 import psycopg
@@ -47,11 +47,14 @@ def demo(run: Session) -> None:
         run.screen.say("Nothing changed: every step is as the program says.", "green")
     supabase = start_emulators(run.root).services["supabase"]
     proof = _prove(run, supabase, state)
+    owner = _sign_in(state["owner"]["link"], state["endpoints"])
+    used = "was brought in before; the link works once, within an hour, and `inviteOwner: 2` makes another"
+    run.screen.say(f"\nThe client's owner\n  {f'{owner} is signed in, by the one-time link' if owner else used}")
     site = str(state["probe"]["stdout"]).strip()
     run.screen.say(f"\nThe client's site\n  {site}")
     line = _psql(run.root, state["schema"]["dsn"], state["db-password"]["result"])
     run.screen.say(f"\nThe client's database:\n  {line}")
-    run.end([result], {**proof, "site": site, "psql": line})
+    run.end([result], {**proof, "owner": owner, "site": site, "psql": line})
 
 
 def _prove(run: Session, supabase: str, state: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
@@ -62,6 +65,18 @@ def _prove(run: Session, supabase: str, state: Mapping[str, Mapping[str, Any]]) 
     for line in found:
         run.screen.say(f"  {line}", "yellow")
     return {"isolation": check, "hole": {"statement": HOLE, "found": found}}
+
+
+def _sign_in(link: str, endpoints: Mapping[str, Any]) -> str:
+    """Follow a one-time link as a browser does; the address that is signed in then, or "" when it no longer works."""
+    with httpx.Client(timeout=60) as http:
+        location = http.get(link).headers.get("location", "") if link else ""
+        session = parse_qs(urlsplit(location).fragment)
+        if "access_token" not in session:
+            return ""
+        bearer = f"Bearer {session['access_token'][0]}"
+        headers = {"apikey": endpoints["publishable_key"], "Authorization": bearer}
+        return str(http.get(f"{endpoints['api_url']}/auth/v1/user", headers=headers).raise_for_status().json()["email"])
 
 
 def _open_hole(supabase: str, ref: str, password: str, root: Path) -> list[str]:

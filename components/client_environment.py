@@ -12,7 +12,9 @@ from components.settings import ClientSettings
 from components.site import declare_site
 from components.supabase.api_key import ApiKey
 from components.supabase.endpoints import Endpoints
+from components.supabase.owner import Owner
 from components.supabase.project import Project
+from components.supabase.settings import Settings
 
 ISOLATION_CHECK = ".venv/bin/python -m components.schema.isolation"
 
@@ -100,6 +102,38 @@ class ClientEnvironment(pulumi.ComponentResource):
             secret_key=self.secret_key.value,
             parent=self,
         )
+        self.service_settings = Settings(
+            "settings",
+            project_ref=self.project.ref,
+            site_url=self.site.url,
+            sender_name=settings.client_name,
+            service=settings.service,
+            timeout=settings.ready_timeout,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                deleted_with=self.project,
+                # Encryption and add-ons restart the database, under whoever is at work in it.
+                depends_on=[self.endpoints, self.isolation_check],
+            ),
+        )
+        self.owner = Owner(
+            "owner",
+            project_ref=self.project.ref,
+            db_password=self.db_password.result,
+            client_name=settings.client_name,
+            slug=settings.client_id,
+            tier=settings.tier,
+            email=settings.org_email,
+            by_mail=settings.service.mailer is not None,
+            invitation=settings.invitation,
+            timeout=settings.ready_timeout,
+            opts=pulumi.ResourceOptions(
+                parent=self,
+                deleted_with=self.project,
+                # By the settings mail is sent and a link leads to the site; a key opens the accounts.
+                depends_on=[self.service_settings, self.secret_key],
+            ),
+        )
         self.register_outputs(self.stack_outputs())
 
     def stack_outputs(self) -> dict[str, Any]:
@@ -113,4 +147,5 @@ class ClientEnvironment(pulumi.ComponentResource):
             "schema_version": self.schema.version,
             "repository_url": self.repository.html_url,
             "site_url": self.site.url,
+            "owner_link": self.owner.link,
         }

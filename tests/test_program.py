@@ -20,12 +20,15 @@ STACK_OUTPUTS = {
     "site_url",
     "region",
     "secret_key",
+    "owner_link",
 }
 ROLES = {
     "db-password",
     "project",
     "endpoints",
     "secret-key",
+    "settings",
+    "owner",
     "schema",
     "isolation-check",
     "repository",
@@ -68,6 +71,8 @@ def test_the_stack_outputs_are_the_contracts(recorder: Recorder) -> None:
 def test_what_a_provider_computes_and_nobody_may_read_is_secret(recorder: Recorder) -> None:
     secret = {name: set(one.request.additionalSecretOutputs) for name, one in recorder.declared.items()}
     assert secret["secret-key"] == {"value"}
+    assert secret["owner"] == {"link"}
+    assert "db_password" in recorder.declared["owner"].secret
     assert secret["endpoints"] == {"legacy_anon_key", "legacy_service_role_key"}
     assert "result" in secret["db-password"]
 
@@ -104,3 +109,15 @@ def test_wrong_settings_end_the_program_in_one_line_before_anything_is_declared(
     path.write_text(path.read_text().replace("tier: starter", "tier: platinum"))
     with pytest.raises(pulumi.RunError, match=r"^Pulumi\.acme\.yaml: tier 'platinum' must be one of"):
         run(folder, monkeypatch)
+
+
+def test_settings_wait_for_whoever_works_in_the_database_that_they_restart(recorder: Recorder) -> None:
+    settings = recorder.declared["settings"]
+    assert settings.dependencies >= {"endpoints", "isolation-check"}
+    assert settings.inputs["site_url"] == "https://client-acme-prod.vercel.app"
+    assert settings.inputs["uri_allow_list"] == "https://client-acme-prod.vercel.app/**"
+    assert settings.inputs.keys() == {"project_ref", "timeout", "site_url", "uri_allow_list", "__provider"}
+
+
+def test_the_owner_comes_in_by_a_mailer_and_to_a_site_that_are_set(recorder: Recorder) -> None:
+    assert recorder.declared["owner"].dependencies >= {"settings", "secret-key"}

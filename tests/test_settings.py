@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from components.errors import OperatorError
+from components.service_settings import Mailer, ServiceSettings
 from components.settings import load_settings
 
 CLIENT = {"clientId": "acme", "clientName": "Acme Outdoor", "orgEmail": "owner@acme.example", "tier": "starter"}
@@ -105,6 +106,16 @@ def test_a_wrong_client_setting_is_refused_by_property_value_and_rule(
         ("tiers", ["starter"], "must be a mapping"),
         ("repositoryTemplate", "starter", "must be owner/name"),
         ("vercelTeam", "my-agency", "must be the team's id"),
+        ("mailer", {"host": "m.example", "user": "u", "sender": "nobody"}, "sender 'nobody' must be an e-mail address"),
+        ("mailer", {"host": "m.example", "user": "u", "sender": "a@b.example", "port": 70000}, "must be a port"),
+        ("mailer", {"host": "m.example", "sender": "a@b.example"}, "user is missing"),
+        ("mailer", {"password": "secret"}, "is unknown"),
+        ("allowedAddresses", ["203.0.113.0/24"], "needs operatorAddresses"),
+        ("operatorAddresses", ["203.0.113.1/24"], "must be networks such as"),
+        ("sslEnforcement", "yes", "must be true or false"),
+        ("dataApiSchemas", "public", "must be a list of texts"),
+        ("tiers", {"starter": {"instanceSize": "small", "pointInTimeRecovery": 5}}, "must be one of 0, 7, 14, 28"),
+        ("tiers", {"starter": {"instanceSize": "micro", "pointInTimeRecovery": 7}}, "needs instanceSize small"),
     ],
 )
 def test_a_wrong_environment_setting_names_the_environments_file(
@@ -169,3 +180,27 @@ def test_any_value_is_accepted_or_refused_but_never_crashes(
     write(folder, "acme", {**CLIENT, key: value})
     with contextlib.suppress(OperatorError):
         assert load_settings("acme", folder).client_id == "acme"
+
+
+def test_what_the_files_do_not_mention_is_left_alone(folder: Path) -> None:
+    assert load_settings("acme", folder).service == ServiceSettings()
+
+
+def test_the_settings_of_a_project_are_the_environments_and_its_tiers(folder: Path) -> None:
+    tiers = {"starter": {"instanceSize": "small", "pointInTimeRecovery": 7, "ipv4": True}}
+    mailer = {"host": "mail.agency.example", "user": "agency", "sender": "no-reply@agency.example"}
+    networks = {"allowedAddresses": ["203.0.113.0/24", "2001:DB8::/32"], "operatorAddresses": ["203.0.113.7"]}
+    given = {"mailer": mailer, "sslEnforcement": True, "dataApiSchemas": [], "legacyKeys": False}
+    write(folder, "prod", {**PROD, **given, **networks, "tiers": tiers})
+    assert load_settings("acme", folder).service == ServiceSettings(
+        mailer=Mailer("mail.agency.example", 587, "agency", "no-reply@agency.example", 1),
+        allowed_addresses=("203.0.113.0/24", "2001:db8::/32"),
+        operator_addresses=("203.0.113.7/32",),
+        ssl_enforcement=True,
+        data_api_schemas=(),
+        point_in_time_recovery=7,
+        ipv4=True,
+        legacy_keys=False,
+    )
+    write(folder, "acme", {**CLIENT, "legacyKeys": True})
+    assert load_settings("acme", folder).service.legacy_keys is True

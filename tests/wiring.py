@@ -61,6 +61,7 @@ COMPUTED: dict[str, dict[str, Any]] = {
     "project": {"ref": "abcdefghijklmnopqrst"},
     "endpoints": {"api_url": "https://abcdefghijklmnopqrst.supabase.co", "publishable_key": "sb_publishable_made_up"},
     "secret-key": {"value": "made-up-key"},
+    "owner": {"link": "https://abcdefghijklmnopqrst.supabase.co/auth/v1/verify?token=made-up"},
     "schema": {"version": "20260101000000", "dsn": "postgresql://u@h:5432/d", "applied_at": "2026-01-01T00:00:00"},
     "repository": {"fullName": "agency/client-acme-prod", "htmlUrl": "https://github.com/agency/client-acme-prod"},
     "deployment": {"domains": ["client-acme-prod-git-main-agency.vercel.app", "client-acme-prod.vercel.app"]},

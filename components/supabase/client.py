@@ -77,6 +77,11 @@ class Client(AbstractContextManager["Client"]):
             raise OperatorError(f"'{url}' must be a scheme and a host", "SUPABASE_API_URL", f"Such as {DEFAULT_URL}.")
         return cls(url, token, before_write=before_write)
 
+    @property
+    def transport(self) -> Transport:
+        """The session's HTTP, for endpoints that have a module of their own."""
+        return self._http
+
     def __exit__(self, *_: object) -> None:
         self._http.close()
 

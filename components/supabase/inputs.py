@@ -12,6 +12,7 @@ Rule = tuple[str | type, str]
 """A pattern that the whole text must match (or a type), and the rule in words. A `?` before the words: optional."""
 
 REF: Rule = (r"[a-z]{20}", "must be a project ref: 20 lower-case letters")
+OPTIONAL = frozenset({"instance_size"})
 SECONDS: Rule = (int, "must be a whole number of seconds, 1 or more")
 
 
@@ -33,6 +34,7 @@ def difference(
     *,
     replaces: tuple[str, ...] = (),
     quiet: frozenset[str] = frozenset(),
+    optional: frozenset[str] = OPTIONAL,
 ) -> DiffResult:
     """Compare desired with recorded values, without the network.
 
@@ -42,19 +44,17 @@ def difference(
         replaces: inputs that are the resource's identity. An unknown one replaces nothing: in a preview every
             update of a project makes its ref unknown, and it comes out the same.
         quiet: inputs that only steer an operation; a change of nothing else is no change.
+        optional: inputs that may be left out; one that no longer is given is a change.
     """
     changed = {
         name
         for name in news
         if name not in quiet and (is_unknown(news[name]) or whole(news[name]) != whole(olds.get(name)))
     }
-    dropped = {name for name in olds if name in OPTIONAL and name not in news}
+    dropped = {name for name in olds if name in optional and name not in news}
     identity = [name for name in replaces if name in changed and not is_unknown(news[name])]
     # None lets the engine compare the inputs itself, which is what gives a preview its property detail.
     return DiffResult(changes=None if changed | dropped else False, replaces=identity)
-
-
-OPTIONAL = frozenset({"instance_size"})
 
 
 def _holds(kind: str | type, value: Any) -> bool:

@@ -27,17 +27,25 @@ class Transport:
     Args:
         base_url: scheme and host, without a trailing slash.
         token: access token, sent as bearer and kept out of every message.
+        apikey: send the token as `apikey` instead; a project's own API takes its keys there and nowhere else.
         before_write: called before each attempt to write; what it raises stops the write.
         http: replaces the network in tests.
     """
 
     def __init__(
-        self, base_url: str, token: str, before_write: Callable[[], None], http: httpx.BaseTransport | None = None
+        self,
+        base_url: str,
+        token: str,
+        before_write: Callable[[], None],
+        http: httpx.BaseTransport | None = None,
+        *,
+        apikey: bool = False,
     ) -> None:
         self._token, self._before_write = token, before_write
+        identity = {"apikey": token} if apikey else {"Authorization": f"Bearer {token}"}
         self._http = httpx.Client(
             base_url=base_url,
-            headers={"Authorization": f"Bearer {token}", "User-Agent": USER_AGENT},
+            headers={**identity, "User-Agent": USER_AGENT},
             timeout=httpx.Timeout(30.0, connect=10.0),
             transport=http,
         )
@@ -92,7 +100,7 @@ class Transport:
             raise ApiError(method, path, answer.status_code, reason) from None
 
     def _reason(self, answer: httpx.Response, body: Any) -> str:
-        message = _mapping(answer).get("message") or _mapping(answer).get("error")
+        message = next(filter(None, map(_mapping(answer).get, ("message", "msg", "error"))), None)
         if isinstance(message, list):
             message = "; ".join(map(str, message))
         if not message:
@@ -100,7 +108,7 @@ class Transport:
             message = answer.reason_phrase if page or not answer.text.strip() else answer.text
         text = " ".join(str(message).split())
         sent = body if isinstance(body, Mapping) else {}
-        for secret in (self._token, sent.get("db_pass"), sent.get("password")):
+        for secret in (self._token, *(sent.get(name) for name in ("db_pass", "password", "smtp_pass"))):
             text = text.replace(secret, "[secret]") if secret else text
         text = SECRET.sub("[secret]", text)
         return text if len(text) <= 300 else f"{text[:299]}…"

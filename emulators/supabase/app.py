@@ -11,7 +11,7 @@ from starlette.routing import Mount
 from emulators.context import Context
 from emulators.rest import RefusedError
 from emulators.store import Store
-from emulators.supabase import gateway, keys, organizations, projects, settings
+from emulators.supabase import configuration, gateway, keys, links, organizations, projects, settings
 from emulators.supabase.calls import ORGANIZATION, Call, gate, no_route, refuse, route
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.project import find
@@ -34,9 +34,10 @@ def app(context: Context) -> Starlette:
     local = [
         route("POST", "/_local/projects/{ref}/copy", _copy, 201),
         route("DELETE", "/_local/copies/{name}", _drop_copy),
+        route("GET", "/_local/projects/{ref}/mail", links.mail),
     ]
     starlette = Starlette(
-        routes=[*organizations.ROUTES, *keys.ROUTES, *settings.ROUTES, *projects.ROUTES, *local],
+        routes=[*organizations.ROUTES, *keys.ROUTES, *settings.ROUTES, *configuration.ROUTES, *projects.ROUTES, *local],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=gate)],
         exception_handlers={RefusedError: refuse, 404: no_route, 405: no_route},
     )

@@ -1,4 +1,4 @@
-"""Accounts of a project's people: rows of `auth.users`, sessions as signed tokens, links that let somebody in once.
+"""Accounts of a project's people: rows of `auth.users`, and sessions as signed tokens.
 
 A refresh token is handed out as Supabase does, and not exchanged: a session here ends after an hour.
 """
@@ -10,10 +10,8 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlencode
 
 from psycopg.types.json import Jsonb
-from starlette.responses import RedirectResponse
 
 from emulators.rest import RefusedError
 from emulators.supabase import tokens
@@ -22,7 +20,6 @@ from emulators.supabase.project import Project
 
 HOUR = 3600  # seconds that a session is good for
 HIDDEN = ("password", "token", "raw_")  # parts of the names of columns that are not answered
-SITE = "http://localhost:3000"  # where a link leads that names no place
 PROVIDER = {"provider": "email", "providers": ["email"]}
 
 Account = dict[str, Any]
@@ -83,10 +80,11 @@ def _login(visit: Visit) -> Any:
         raise RefusedError(400, "Email not confirmed", "email_not_confirmed")
     seen = "update auth.users u set last_sign_in_at = now() where id = %s returning to_jsonb(u)"
     account = visit.accounts(seen, found[0]["id"])[0]
-    return _session(visit, account) | {"user": _shown(account)}
+    return session(visit, account) | {"user": shown(account)}
 
 
-def _session(visit: Visit, account: Account) -> dict[str, Any]:
+def session(visit: Visit, account: Account) -> dict[str, Any]:
+    """What lets an account in for an hour."""
     now = int(visit.call.context.clock().timestamp())
     claims = {name: account[name] for name in ("aud", "role", "email")} | _metadata(account)
     claims |= {"sub": account["id"], "session_id": str(uuid.uuid4()), "aal": "aal1", "is_anonymous": False}
@@ -96,26 +94,29 @@ def _session(visit: Visit, account: Account) -> dict[str, Any]:
 
 
 def _user(visit: Visit) -> Any:
-    return _shown(visit.by_id(visit.claims.get("sub"), 403))
+    return shown(visit.by_id(visit.claims.get("sub"), 403))
 
 
 def _change(visit: Visit) -> Any:
     """Set one's own password."""
     account = visit.by_id(visit.claims.get("sub"), 403)
     change = "update auth.users u set encrypted_password = %s, updated_at = now() where id = %s returning to_jsonb(u)"
-    return _shown(visit.accounts(change, _chosen(visit.text("password")), account["id"])[0])
+    return shown(visit.accounts(change, _chosen(visit.text("password")), account["id"])[0])
 
 
 def _list(visit: Visit) -> Any:
     accounts = visit.accounts("select to_jsonb(u) from auth.users u order by created_at, id")
-    return {"users": [_shown(account) for account in accounts], "aud": "authenticated"}
+    return {"users": [shown(account) for account in accounts], "aud": "authenticated"}
 
 
 def _create(visit: Visit) -> Any:
-    return _shown(_new(visit, _chosen(visit.text("password")) if visit.text("password") else None, "user_metadata"))
+    return shown(
+        new_account(visit, _chosen(visit.text("password")) if visit.text("password") else None, "user_metadata")
+    )
 
 
-def _new(visit: Visit, password: str | None, metadata: str) -> Account:
+def new_account(visit: Visit, password: str | None, metadata: str) -> Account:
+    """Make the account of the address in the body; `metadata` is the field that says more about it."""
     email = visit.text("email").lower()
     if "@" not in email:
         raise RefusedError(400, "Unable to validate email address: invalid format", "validation_failed")
@@ -131,7 +132,7 @@ def _new(visit: Visit, password: str | None, metadata: str) -> Account:
 
 
 def _read(visit: Visit) -> Any:
-    return _shown(visit.by_id(visit.call.path["id"]))
+    return shown(visit.by_id(visit.call.path["id"]))
 
 
 def _delete(visit: Visit) -> Any:
@@ -140,34 +141,8 @@ def _delete(visit: Visit) -> Any:
     return {}
 
 
-def _link(visit: Visit) -> Any:
-    kind, token, site = visit.text("type"), secrets.token_hex(28), visit.text("redirect_to") or SITE
-    if kind not in ("invite", "signup", "magiclink", "recovery"):
-        raise RefusedError(400, "Invalid email action link type requested", "validation_failed")
-    found = visit.by_email()
-    if not found and kind == "recovery":
-        raise RefusedError(404, "User with this email not found", "user_not_found")
-    account = found[0] if found else _new(visit, None, "data")
-    keep = "update auth.users u set recovery_token = %s, recovery_sent_at = now() where id = %s returning to_jsonb(u)"
-    visit.accounts(keep, token, account["id"])
-    link = f"{visit.url}/auth/v1{OPEN}?{urlencode({'token': token, 'type': kind, 'redirect_to': site})}"
-    return _shown(account) | {"action_link": link, "hashed_token": token, "verification_type": kind}
-
-
-def _follow(visit: Visit) -> Any:
-    """A link that is followed, once and within the hour: on to its site with a session in the fragment."""
-    found = visit.accounts(
-        "update auth.users u set recovery_token = null, last_sign_in_at = now(),"
-        " email_confirmed_at = coalesce(email_confirmed_at, now())"
-        " where recovery_token = %s and recovery_sent_at > now() - interval '1 hour' returning to_jsonb(u)",
-        visit.call.query.get("token"),
-    )  # fmt: skip
-    expired = {"error": "access_denied", "error_code": "otp_expired"}
-    fragment = urlencode(_session(visit, found[0]) if found else expired)
-    return RedirectResponse(f"{visit.call.query.get('redirect_to', SITE)}#{fragment}", 303)
-
-
-def _shown(account: Account) -> dict[str, Any]:
+def shown(account: Account) -> dict[str, Any]:
+    """What is answered of an account."""
     kept = {name: value for name, value in account.items() if not any(part in name for part in HIDDEN)}
     return kept | _metadata(account) | {"identities": []}
 
@@ -191,17 +166,14 @@ def _matches(password: str, kept: str | None) -> bool:
     return bool(kept) and hmac.compare_digest(_hashed(password, str(kept).split("$")[1]), str(kept))
 
 
-OPEN = "/verify"  # a browser that follows a link has no key
 ADMIN = "/admin"  # for secret and service_role keys only
 ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", "/health", _health),
     ("POST", "/token", _login),
     ("GET", "/user", _user),
     ("PUT", "/user", _change),
-    ("GET", OPEN, _follow),
     ("GET", f"{ADMIN}/users", _list),
     ("POST", f"{ADMIN}/users", _create),
     ("GET", f"{ADMIN}/users/{{id}}", _read),
     ("DELETE", f"{ADMIN}/users/{{id}}", _delete),
-    ("POST", f"{ADMIN}/generate_link", _link),
 ]

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from emulators.context import Context
 from emulators.rest import RefusedError
-from emulators.supabase import auth, tokens
+from emulators.supabase import auth, links, tokens
 from emulators.supabase.calls import Call, call_of, read_body
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.postgrest import UnavailableError
@@ -36,7 +36,7 @@ def app(context: Context, databases: ProjectDatabases) -> Starlette:
     async def rest(request: Request) -> Response:
         return await run_in_threadpool(_rest, http, request, await request.body())
 
-    routes = [_auth(method, path, handler) for method, path, handler in auth.ROUTES]
+    routes = [_auth(method, path, handler) for method, path, handler in [*auth.ROUTES, *links.ROUTES]]
     cors = Middleware(
         CORSMiddleware, allow_origins="*", allow_methods="*", allow_headers="*", expose_headers=EXPOSED
     )  # fmt: skip
@@ -53,10 +53,10 @@ def _auth(method: str, path: str, handler: auth.Handler) -> Route:
     def run(request: Request, body: Any) -> Response:
         call = call_of(request, body if isinstance(body, dict) else {})
         project = _project(call)
-        token = "" if path == auth.OPEN else _token(request, project, call.context.clock().timestamp())
+        token = "" if path == links.OPEN else _token(request, project, call.context.clock().timestamp())
         url = f"{request.url.scheme}://{request.url.netloc}/projects/{project['ref']}"
         visit = auth.Visit(call, project, token, url)
-        if path.startswith(auth.ADMIN) and visit.claims.get("role") != "service_role":
+        if path.startswith((auth.ADMIN, links.INVITE)) and visit.claims.get("role") != "service_role":
             raise RefusedError(403, "User not allowed", "not_admin")
         answer = handler(visit)
         return answer if isinstance(answer, Response) else JSONResponse(answer)

@@ -1,4 +1,4 @@
-"""What is set on a project's database: pooler, password, compute size, Data API; and SQL run through the API."""
+"""A project's database: pooler, password, and SQL run through the API."""
 
 import json
 from typing import Any
@@ -8,8 +8,6 @@ import psycopg
 from emulators.rest import RefusedError
 from emulators.supabase import project as projects
 from emulators.supabase.calls import Call, route, strong
-
-HOURLY = {"type": "usage", "interval": "hourly", "amount": 0.01344, "description": "$0.01344/hour"}
 
 
 def _pooler(call: Call) -> Any:
@@ -51,34 +49,8 @@ def _text(value: Any) -> str:
     return f"\\x{value.hex()}" if isinstance(value, bytes) else str(value)
 
 
-def _addons(call: Call) -> Any:
-    size = projects.find(call)["instance_size"]
-    variants = {name: {"id": f"ci_{name}", "name": name.title(), "price": HOURLY} for name in projects.SIZES[1:]}
-    chosen = [{"type": "compute_instance", "variant": variants[size]}] if size in variants else []
-    offered = {"type": "compute_instance", "name": "Compute", "variants": list(variants.values())}
-    return {"selected_addons": chosen, "available_addons": [offered]}
-
-
-def _resize(call: Call) -> None:
-    given = call.fields({"addon_type": str, "addon_variant": str})
-    size = given["addon_variant"].removeprefix("ci_")
-    if given["addon_type"] != "compute_instance" or size not in projects.SIZES[1:]:
-        raise RefusedError(400, "addon_variant: Invalid enum value")
-    with projects.changing(call) as project:
-        project["instance_size"] = size
-
-
-def _data_api(call: Call) -> Any:
-    project = projects.find(call)
-    limits = {"max_rows": 1000, "db_extra_search_path": "public, extensions", "db_pool": None}
-    return {"db_schema": project["db_schema"], **limits, "jwt_secret": project["jwt_secret"]}
-
-
 ROUTES = [
     route("GET", "/v1/projects/{ref}/config/database/pooler", _pooler),
     route("PATCH", "/v1/projects/{ref}/database/password", _password),
     route("POST", "/v1/projects/{ref}/database/query", _query, 201),
-    route("GET", "/v1/projects/{ref}/billing/addons", _addons),
-    route("PATCH", "/v1/projects/{ref}/billing/addons", _resize),
-    route("GET", "/v1/projects/{ref}/postgrest", _data_api),
 ]

@@ -46,7 +46,8 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
     assert looked[0] == 0
     assert (client.root / f"Pulumi.{client.name}.yaml").read_text() == committed
 
-    secrets = [state["db-password"]["outputs"]["result"], state["secret-key"]["outputs"]["value"]]
+    outputs = {name: one["outputs"] for name, one in state.items()}
+    secrets = [outputs["db-password"]["result"], outputs["secret-key"]["value"], outputs["owner"]["link"]]
     assert all(len(secret) > 20 for secret in secrets)
     shown = json.dumps([made, again, looked, client("outputs"), client("status")])
     kept = [path.read_text() for path in client.root.rglob(".local/**/*.json")]
@@ -62,7 +63,8 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
     client.query("alter table public.deals disable row level security")
     code, found = client("drift", "--markdown", "report.md")
     assert code == 1
-    assert {change["resource"] for change in found["program"]} == {"repository", "site-client-name", "deployment"}
+    program = {change["resource"] for change in found["program"]}
+    assert program == {"owner", "repository", "site-client-name", "deployment"}
     assert "probe" in found["follows"]
     (hand,) = found["hand"]
     assert (hand["resource"], hand["operation"]) == ("schema", "update")
@@ -70,7 +72,7 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
     assert "deals" in (client.root / "report.md").read_text()
     code, changed = client("up")
     assert (code, changed["error"]) == (0, None)
-    assert statuses(changed) == every("unchanged") | {"github": "updated", "vercel": "updated"}
+    assert statuses(changed) == every("unchanged") | {"supabase": "updated", "github": "updated", "vercel": "updated"}
     assert client.state()["project"]["id"] == ref
 
 

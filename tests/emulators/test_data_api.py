@@ -258,6 +258,8 @@ def test_an_account_is_made_once_read_and_deleted(own: Api) -> None:
 
 def test_an_invitation_leads_once_to_a_session_that_sets_the_password(own: Api) -> None:
     body = {"type": "invite", "email": "dee@one.test", "redirect_to": "http://127.0.0.1:3000/welcome"}
+    elsewhere = own.admin("POST", "/generate_link", 200, json={**body, "redirect_to": "https://evil.example"})
+    assert "evil.example" not in elsewhere["action_link"]
     link = own.admin("POST", "/generate_link", 200, json=body)["action_link"]
     assert own.login("dee@one.test").status_code == 400
     followed = own.local.http.get(link)
@@ -266,6 +268,7 @@ def test_an_invitation_leads_once_to_a_session_that_sets_the_password(own: Api) 
     token = parse_qs(fragment)["access_token"][0]
     assert own.ask("PUT", "/auth/v1/user", token=token, json={"password": PASSWORD}).status_code == 200
     assert own.login("dee@one.test").status_code == 200
+    assert own.admin("POST", "/generate_link", 422, json=body)["error_code"] == "email_exists"
     again = urlsplit(own.local.http.get(link).headers["location"]).fragment
     assert "otp_expired" in again
     assert "access_token" not in again

@@ -36,7 +36,10 @@ def project(local: Local) -> str:
     """A project that the tests of this module share."""
     answer = local.supabase("POST", "/v1/projects", json=wanted(region="eu-west-2"))
     assert answer.status_code == 201
-    return f"/v1/projects/{answer.json()['ref']}"
+    path = f"/v1/projects/{answer.json()['ref']}"
+    ipv4 = {"addon_type": "ipv4", "addon_variant": "ipv4_default"}
+    assert local.supabase("PATCH", f"{path}/billing/addons", json=ipv4).status_code == 200
+    return path
 
 
 @pytest.fixture
@@ -75,7 +78,15 @@ ANSWERS: dict[str, Any] = {
     "POST {}/database/query": {"query": "select 1"},
     "GET {}/billing/addons": None,
     "PATCH {}/billing/addons": {"addon_type": "compute_instance", "addon_variant": "ci_small"},
+    "DELETE {}/billing/addons/ipv4_default": None,
     "GET {}/postgrest": None,
+    "PATCH {}/postgrest": {"db_schema": "public"},
+    "GET {}/config/auth": None,
+    "PATCH {}/config/auth": {"site_url": "https://acme.example", "smtp_port": "587", "smtp_pass": "made up"},
+    "GET {}/network-restrictions": None,
+    "POST {}/network-restrictions/apply": {"dbAllowedCidrs": ["0.0.0.0/0"], "dbAllowedCidrsV6": ["::/0"]},
+    "GET {}/ssl-enforcement": None,
+    "PUT {}/ssl-enforcement": {"requestedConfig": {"database": True}},
 }
 
 
@@ -106,6 +117,8 @@ RECORDED = {
     "GET_v1_projects___PROJECT_REF__": "GET {}",
     "GET_v1_projects___PROJECT_REF___api_keys": "GET {}/api-keys",
     "GET_v1_projects___PROJECT_REF___config_database_pooler": "GET {}/config/database/pooler",
+    "GET_v1_projects___PROJECT_REF___network_restrictions": "GET {}/network-restrictions",
+    "GET_v1_projects___PROJECT_REF___ssl_enforcement": "GET {}/ssl-enforcement",
     "POST_v1_projects": "POST /v1/projects",
     "POST_v1_projects___PROJECT_REF___database_query": "POST {}/database/query",
 }
