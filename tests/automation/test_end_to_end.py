@@ -141,9 +141,10 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
     assert (hand["resource"], hand["operation"]) == ("schema", "update")
     assert hand["properties"] == ['catalog["rls public.deals: disabled"]']
     assert "deals" in (client.root / "report.md").read_text()
-    code, changed = client("up")
+    code, changed = client("up", "--refresh")
     assert (code, changed["error"]) == (0, None)
-    assert statuses(changed) == every("unchanged") | {"github": "updated", "vercel": "updated"}
+    assert statuses(changed) == every("unchanged") | {"database": "updated", "github": "updated", "vercel": "updated"}
+    assert client.query(SECURITY) == [(21, 25, 21)]
     assert client.state()["project"]["id"] == ref
 
 
