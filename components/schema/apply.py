@@ -1,7 +1,8 @@
 """Apply the pending migrations in one transaction: DDL, ledger, ownership mark, and the proof of what came out.
 
 Three round trips however many statements there are: lock and ledger; everything pending with the catalog that results;
-commit. Two applies at once queue at an advisory lock, and the second finds nothing to do. Knows no Pulumi.
+commit. Repairing what was changed by hand takes one more. Two applies at once queue at an advisory lock, and the
+second finds nothing to do. Knows no Pulumi.
 """
 
 from collections.abc import Sequence
@@ -13,6 +14,7 @@ import psycopg
 from components.errors import OperatorError
 from components.schema import catalog, ledger
 from components.schema.migrations import Migration, Statement, code_start, position
+from components.schema.repair import repair
 
 LOCK_KEY = 0x636C69656E74  # "client": one apply at a time per database
 SESSION = (
@@ -58,11 +60,13 @@ class Applied:
     Attributes:
         files: the migrations it applied, none when there was nothing to do.
         live: what the database holds now.
+        repaired: objects of the security part that were changed by hand and are now as reviewed again.
         warnings: objects outside the security part that are not as reviewed, and objects that are not ours.
     """
 
     files: tuple[str, ...]
     live: Live
+    repaired: tuple[str, ...]
     warnings: tuple[str, ...]
 
 
@@ -106,7 +110,8 @@ def apply(
 
     Raises:
         MigrationError: a statement failed.
-        OperatorError: ledger and files disagree, the result is not what was reviewed, or the database went away.
+        OperatorError: ledger and files disagree, the result is not what was reviewed and cannot be repaired, or the
+            database went away.
     """
     autocommit = connection.autocommit
     try:
@@ -114,12 +119,12 @@ def apply(
         connection.autocommit = True
         with connection.cursor() as cursor:
             rows = lock_ledger(connection, cursor)
-            todo = ledger.pending(migrations, rows)
-            live = Live({row.version: row.digest or "" for row in rows}, run(connection, todo, mark))
-        live.migrations.update({migration.version: migration.digest for migration in todo})
-        differences = catalog.compare(live.catalog, snapshot) if snapshot is not None else catalog.Differences()
-        if differences.security:
-            raise _unreviewed(differences.security)
+        todo = ledger.pending(migrations, rows)
+        before, objects = run(connection, todo, mark)
+        repaired: tuple[str, ...] = ()
+        if snapshot is not None:
+            objects, repaired = repair(connection, before, objects, snapshot)
+        applied = {row.version: row.digest or "" for row in rows} | {each.version: each.digest for each in todo}
         connection.commit()
     except psycopg.Error as error:
         raise database_error(error, "Nothing was applied unless the connection was lost at the very end.") from error
@@ -127,8 +132,8 @@ def apply(
         if not connection.closed:
             connection.rollback()
             connection.autocommit = autocommit
-    foreign = (f"{name} (not ours)" for name in differences.foreign)
-    return Applied(tuple(migration.file for migration in todo), live, (*differences.other, *foreign))
+    warnings = catalog.compare(objects, snapshot).warnings(snapshot) if snapshot is not None else ()
+    return Applied(tuple(migration.file for migration in todo), Live(applied, objects), repaired, warnings)
 
 
 def read_live(connection: psycopg.Connection[Any]) -> Live:
@@ -167,12 +172,18 @@ def lock_ledger(connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any]
     return [ledger.Row(*row) for row in cursor]
 
 
-def run(connection: psycopg.Connection[Any], todo: Sequence[Migration], mark: Mark | None) -> dict[str, str]:
-    """Run migrations in the open transaction, in one round trip, and read the catalog they lead to."""
+def run(
+    connection: psycopg.Connection[Any], todo: Sequence[Migration], mark: Mark | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Run migrations in the open transaction, in one round trip, and read the catalog before and after them."""
     sent: list[tuple[Migration, Statement, psycopg.Cursor[Any]]] = []
-    objects = connection.cursor()
+    before, objects = connection.cursor(), connection.cursor()
     try:
         with connection.pipeline():
+            if todo:
+                connection.execute("set local search_path = ''")
+                before.execute(catalog.query())
+                connection.execute("set local search_path = default")
             for migration in todo:
                 for statement in migration.statements:
                     # No parameters: percent signs in SQL stay what they are.
@@ -189,13 +200,5 @@ def run(connection: psycopg.Connection[Any], todo: Sequence[Migration], mark: Ma
         if failed and error.sqlstate:
             raise MigrationError(*failed, error) from None
         raise
-    return dict(objects.fetchall())
-
-
-def _unreviewed(objects: Sequence[str]) -> OperatorError:
-    named = ", ".join(objects[:5]) + (f" and {len(objects) - 5} more" if len(objects) > 5 else "")
-    return OperatorError(
-        f"security is not as reviewed in sql/snapshot.json: {named}",
-        "database",
-        "Nothing was applied. Undo what was changed by hand, or run make snapshot and review a new migration.",
-    )
+    after = dict(objects.fetchall())
+    return dict(before.fetchall()) if todo else after, after
