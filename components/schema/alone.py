@@ -26,7 +26,7 @@ def run_alone(connection: psycopg.Connection[Any], migration: Migration) -> None
         connection.execute("set lock_timeout = 0; set statement_timeout = '3h'")
         _drop_invalid(connection, statement)
         connection.execute(statement.text)
-        connection.execute(ledger.INSERT, (migration.version, migration.name, [statement.text]))
+        connection.execute(ledger.INSERT, ledger.record(migration))
     except psycopg.Error as error:
         if connection.closed:
             raise

@@ -186,8 +186,7 @@ def run(connection: psycopg.Connection[Any], todo: Sequence[Migration], mark: Ma
                     # No parameters: percent signs in SQL stay what they are.
                     cursor = connection.cursor()
                     sent.append((migration, statement, cursor.execute(statement.in_transaction)))
-                texts = [statement.text for statement in migration.statements]
-                connection.execute(ledger.INSERT, (migration.version, migration.name, texts))
+                connection.execute(ledger.INSERT, ledger.record(migration))
             if mark:
                 connection.execute(MARK, (mark.client_id, mark.project_name))
             connection.execute("set local search_path = ''")

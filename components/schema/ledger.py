@@ -19,6 +19,7 @@ select version, coalesce(name, ''), encode(sha256(convert_to(array_to_string(sta
 from supabase_migrations.schema_migrations order by version collate "C"
 """
 HAS_IT = "the database has what the file makes"
+DELETE = "delete from supabase_migrations.schema_migrations where version = %s"
 INSERT = "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)"
 
 
@@ -29,6 +30,11 @@ class Row:
     version: str
     name: str
     digest: str | None
+
+
+def record(migration: Migration) -> tuple[str, str, list[str]]:
+    """What `INSERT` writes of a migration."""
+    return migration.version, migration.name, [statement.text for statement in migration.statements]
 
 
 def pending(migrations: Sequence[Migration], rows: Sequence[Row]) -> tuple[Migration, ...]:

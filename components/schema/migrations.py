@@ -64,7 +64,8 @@ class Statement:
         """The statement as it may run inside a transaction, each character in its place."""
         if not (found := self.repeatable):
             return self.text
-        return self.text[: found.start()] + CONCURRENTLY.sub(" " * len("concurrently"), self.text[found.start() :], count=1)
+        head, code = self.text[: found.start()], self.text[found.start() :]
+        return head + CONCURRENTLY.sub(" " * len("concurrently"), code, count=1)
 
 
 @dataclass(frozen=True)
