@@ -59,6 +59,10 @@ REQUESTS: dict[str, tuple[Callable[[Client], Any], Any]] = {
     f"DELETE /v1/projects/{REF}/api-keys/{KEY_ID}": (lambda c: c.delete_key(REF, KEY_ID), {}),
     f"GET /v1/projects/{REF}/config/database/pooler": (lambda c: c.poolers(REF), []),
     f"POST /v1/projects/{REF}/database/query": (lambda c: c.ownership_mark(REF), []),
+    f"POST /v1/projects/{REF}/cli/login-role": (
+        lambda c: c.temporary_login(REF),
+        {"role": "cli_login_postgres", "password": "x1", "ttl_seconds": 300},
+    ),
 }
 
 
