@@ -57,11 +57,6 @@ def found_again(client: Client) -> None:
     assert writes <= {"query", "login-role", "auth"}, writes
 
 
-def test_a_client_whose_state_is_lost_is_found_again_and_keeps_its_password(make_client: MakeClient) -> None:
-    for number in range(1):
-        found_again(make_client(f"lost-{number}"))
-
-
 @pytest.mark.long
 def test_twenty_clients_whose_state_is_lost_are_found_again(make_client: MakeClient) -> None:
     for number in range(20):

@@ -7,15 +7,13 @@ from typing import Any
 import httpx
 import pytest
 import stamina
-from openapi_core.testing import MockRequest
-from werkzeug.datastructures import MultiDict
 
 from components.errors import OperatorError
 from components.supabase import transport
 from components.supabase.client import Client
 from components.supabase.errors import ApiError
 from components.supabase.models import OwnershipMark
-from tests.supabase.management import BASE, REF, TOKEN, Script, contract, recorded
+from tests.supabase.management import BASE, REF, TOKEN, Script, contract_faults, recorded
 
 PASSWORD = "correct-horse-battery-staple"
 KEY_ID = "22222222-2222-4222-8222-222222222222"
@@ -72,17 +70,8 @@ def test_every_request_keeps_the_contract(route: str) -> None:
     session, script = client({route: (200, answer)})
     call(session)
     (sent,) = script.requests
-    contract().validate_request(
-        MockRequest(
-            BASE,
-            sent.method.lower(),
-            sent.url.path,
-            args=MultiDict(sent.url.params.multi_items()),
-            headers=dict(sent.headers),
-            data=sent.content or None,
-            content_type="application/json",
-        )
-    )
+    refusal = json.dumps({"message": "only the request is judged"}).encode()
+    assert contract_faults(sent.method, sent.url.raw_path.decode(), sent.content, 400, refusal) == []
     assert sent.headers["Authorization"] == f"Bearer {TOKEN}"
     assert sent.headers["User-Agent"].startswith("client-environments/")
     assert "plan" not in (json.loads(sent.content) if sent.content else {})
