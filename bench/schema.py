@@ -10,6 +10,7 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,11 +22,12 @@ from psycopg.conninfo import make_conninfo
 from components.schema.apply import apply, read_live
 from components.schema.catalog import read_snapshot
 from components.schema.isolation import check
-from components.schema.migrations import FOLDER, read_migrations
+from components.schema.migrations import read_migrations
 from emulators.postgres import Postgres
 from emulators.supabase.database import ProjectDatabases
 
 ROUNDS = 7
+MANY = 20
 ROUND_TRIP = 0.05  # seconds, as between two continents
 
 
@@ -113,7 +115,8 @@ def run() -> dict[str, float]:
         try:
             bench = Bench(postgres)
             script = Path(folder) / "all.sql"
-            script.write_text("".join(path.read_text() for path in sorted(FOLDER.glob("*.sql"))))
+            statements = [each for migration in read_migrations() for each in migration.statements]
+            script.write_text("".join(f"{each.in_transaction};\n" for each in statements))
             figures = _beside_psql(bench, script)
             figures |= _over_a_slow_line(bench)
             with psycopg.connect(bench.fresh()) as connection:
@@ -121,6 +124,7 @@ def run() -> dict[str, float]:
                 for name, action in (("no-op", _apply), ("read", read_live), ("isolation check", check)):
                     times = [seconds(lambda action=action: action(connection)) for _ in range(ROUNDS)]  # type: ignore[misc]
                     figures[name] = statistics.median(times)
+            figures |= _many(bench)
         finally:
             postgres.stop()
     return figures
@@ -160,9 +164,27 @@ def _over_a_slow_line(bench: Bench) -> dict[str, float]:
                 figures[name] = seconds(lambda: _apply(connection))
                 figures[f"{name}, round trips"] = line.turns - before
         with psycopg.connect(bench.fresh(**through)) as connection:
-            statements = [each.text for migration in read_migrations() for each in migration.statements]
+            statements = [each.in_transaction for migration in read_migrations() for each in migration.statements]
             one_by_one = seconds(lambda: [connection.execute(text) for text in statements])
     return {**figures, "statement by statement / apply, over 50 ms": one_by_one / figures["first apply over 50 ms"]}
+
+
+def _many(bench: Bench) -> dict[str, float]:
+    """Databases that lack the newest migrations, upgraded one after the other and at the same time."""
+    migrations = read_migrations()
+    halves = [[bench.fresh() for _ in range(MANY)] for _ in range(2)]
+    for dsn in (each for half in halves for each in half):
+        with psycopg.connect(dsn) as connection:
+            apply(connection, migrations[:-3])
+
+    def upgrade(dsn: str) -> None:
+        with psycopg.connect(dsn) as connection:
+            _apply(connection)
+
+    one_by_one = seconds(lambda: [upgrade(dsn) for dsn in halves[0]])
+    with ThreadPoolExecutor(MANY) as pool:
+        together = seconds(lambda: list(pool.map(upgrade, halves[1])))
+    return {f"{MANY} databases upgraded together": together, "one after the other / together": one_by_one / together}
 
 
 def _apply(connection: psycopg.Connection[Any]) -> None:

@@ -109,7 +109,7 @@ class Postgres:
         """Stop the server if this object started it; open connections are closed."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=120)  # a last checkpoint on a busy disk takes its time
             self._process = None
 
     def _initialize(self, home: Path, data: Path, password: str) -> None:
