@@ -36,7 +36,7 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
     code, made = client("up")
     assert (code, made["error"]) == (0, None)
     assert statuses(made) == every("created")
-    assert client.projects() == [f"client-{client.name}-local"]
+    assert client.projects() == [client.project_name]
     assert client.query(SECURITY) == [(21, 25, 21)]
     state = client.state()
     assert state["isolation-check"]["outputs"]["stdout"].strip().endswith("attacks, 0 leaks")
