@@ -44,7 +44,9 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
     assert (code, statuses(again)) == (0, every("unchanged"))
     looked = client("drift")
     assert looked[0] == 0
-    assert (client.root / f"Pulumi.{client.name}.yaml").read_text() == committed
+    file = (client.root / f"Pulumi.{client.name}.yaml").read_text()
+    # Elsewhere Pulumi writes the salt of the stack's secrets behind it.
+    assert file == committed if client.local else file.startswith(committed)
 
     outputs = {name: one["outputs"] for name, one in state.items()}
     secrets = [outputs["db-password"]["result"], outputs["secret-key"]["value"], outputs["owner"]["link"]]

@@ -21,9 +21,11 @@ SERVICES = {
 }
 
 
-def missing(environment: Mapping[str, str]) -> list[str]:
-    """The variables that a live run needs and that are not set."""
-    return [name for name in NEEDED if not environment.get(name)]
+def why_not(environment: Mapping[str, str], *, asked_for: bool) -> str | None:
+    """Why no live run may begin; None when one may."""
+    if absent := [name for name in NEEDED if not environment.get(name)]:
+        return f"works in real accounts: make test-live, with {', '.join(absent)} set"
+    return None if asked_for else "works in real accounts and costs money: make test-live"
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from tests.live.accounts import Accounts, missing
+from tests.live.accounts import Accounts, why_not
 from tests.live.cost import estimate, require_cap
 from tests.live.run import sweep
 
@@ -13,10 +13,8 @@ from tests.live.run import sweep
 @pytest.fixture
 def accounts_for_a_run(request: pytest.FixtureRequest) -> Accounts:
     """The environment's accounts, swept of what earlier runs left; skips unless everything is there."""
-    if absent := missing(os.environ):
-        pytest.skip(f"works in real accounts: make test-live, with {', '.join(absent)} set")
-    if not request.config.getoption("--live"):
-        pytest.skip("works in real accounts and costs money: make test-live")
+    if reason := why_not(os.environ, asked_for=request.config.getoption("--live")):
+        pytest.skip(reason)
     require_cap(estimate(["micro"]), os.environ, input if sys.stdin.isatty() else None)
     accounts = Accounts.of(dict(os.environ))
     for line in sweep(accounts):
