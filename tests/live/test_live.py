@@ -20,7 +20,6 @@ from tests.live.sweep import OLD, Leftover, find, new_run
 from tests.live.test_sweep import make
 
 FIXTURES = Path(__file__).parent / "fixtures"
-NAME = "test_a_client_lives_and_ends_in_real_accounts"
 
 
 def test_a_client_lives_and_ends_in_real_accounts(accounts_for_a_run: Accounts, tmp_path: Path) -> None:
@@ -78,19 +77,9 @@ def test_a_run_that_was_killed_is_destroyed_by_the_next_one_once_it_is_old(
 
 def live(emulators: Local) -> subprocess.Popen[str]:
     """The test above in a process of its own, with the emulators as accounts."""
-    command = [
-        sys.executable,
-        "-m",
-        "pytest",
-        "-q",
-        "-p",
-        "no:cacheprovider",
-        "--live",
-        __file__,
-        "-k",
-        "real_accounts",
-    ]
-    variables = {**os.environ, **emulators.exports, CAP: "1", **changes}
+    test = f"{__file__}::test_a_client_lives_and_ends_in_real_accounts"
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--live", test]
+    variables = {**os.environ, **emulators.exports, CAP: "1"}
     return subprocess.Popen(
         command, env=variables, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
