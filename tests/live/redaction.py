@@ -70,8 +70,9 @@ def redact(exchanges: list[Exchange], *, secrets: Collection[str], names: Mappin
 
 
 def _ids(exchanges: list[Exchange], names: Mapping[str, str]) -> dict[str, str]:
-    """Ids that an answer gives and a path repeats -> their masks."""
-    repeated = {segment for one in exchanges for segment in one.path.partition("?")[0].split("/")} - names.keys()
+    """Ids that an answer gives and a request repeats -> their masks."""
+    segments = {segment for one in exchanges for segment in one.path.partition("?")[0].split("/")}
+    repeated = segments.union(text for one in exchanges for text in _given(one.request)) - {"", *names}
     found = dict.fromkeys(text for one in exchanges for text in _given(one.answer) if text in repeated)
     return {text: f"__ID_{number}__" for number, text in enumerate(found, 1)}
 

@@ -1,39 +1,50 @@
 """Asks again what was recorded, and tells where an answer differs: in status, or in shape (its keys and types)."""
 
+import functools
+import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import httpx
 
-from tests.live.recorder import Exchange
+from tests.live.accounts import Accounts
+from tests.live.recorder import Exchange, load
+from tests.live.sweep import find, new_run, remove
 
 MASK = re.compile(r"__[A-Z_\d]+?__")
+RUN, OWNER, ORGANIZATION = "__RUN__", "__OWNER__", "__ORGANIZATION__"
 Ask = Callable[..., httpx.Response]
 
 
 def settled(exchanges: list[Exchange]) -> list[Exchange]:
-    """Without what was asked again later because it was not ready: an emulator is ready at once."""
-    kept: list[Exchange] = []
-    for index, one in enumerate(exchanges):
-        again = [each for each in exchanges[index + 1 :] if _question(each) == _question(one)]
-        polled = one.method == "GET" and any(
-            _question(each) == _question(one) for each in _until_write(exchanges, index)
-        )
-        if not polled and not (one.status >= 400 and any(each.status < 400 for each in again)):
-            kept.append(one)
-    return kept
+    """Without what was asked again later because it was not ready, since an emulator is ready at once; and without
+    "not modified", which answers a header that is not kept."""
+    heard = [one for one in exchanges if one.status != httpx.codes.NOT_MODIFIED]
+    return [one for index, one in enumerate(heard) if not _asked_again(one, heard[index + 1 :])]
 
 
-def _question(one: Exchange) -> tuple[str, str, str]:
-    return one.method, one.path, repr(one.request)
+def _asked_again(one: Exchange, later: list[Exchange]) -> bool:
+    def same(each: Exchange) -> bool:
+        return (each.method, each.path, each.request) == (one.method, one.path, one.request)
+
+    reads = itertools.takewhile(lambda each: each.method == "GET", later)
+    polled = one.method == "GET" and any(map(same, reads))
+    return polled or (one.status >= 400 and any(each.status < 400 for each in later if same(each)))
 
 
-def _until_write(exchanges: list[Exchange], index: int) -> Iterator[Exchange]:
-    for each in exchanges[index + 1 :]:
-        if each.method != "GET":
-            return
-        yield each
+def replay_file(file: Path, accounts: Accounts) -> list[str]:
+    """Replay a service's recording in emulated accounts, under the name of a run of its own; nothing of it stays."""
+    run, exports = new_run(), accounts.exports
+    bound = {RUN: run, OWNER: exports["GITHUB_OWNER"], ORGANIZATION: exports["SUPABASE_ORG_SLUG"]}
+    try:
+        return replay(load(file), functools.partial(accounts.ask, file.stem), bound)
+    finally:
+        for one in find(accounts, older_than=timedelta(0)):
+            if one.name == run:
+                remove(accounts, one)
 
 
 def replay(exchanges: list[Exchange], ask: Ask, bound: dict[str, Any]) -> list[str]:

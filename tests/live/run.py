@@ -26,6 +26,7 @@ from tests.live.accounts import SERVICES, Accounts
 from tests.live.cost import LONGEST_HOURS
 from tests.live.recorder import RECORDED, Recorder, save
 from tests.live.redaction import redact
+from tests.live.replay import ORGANIZATION, OWNER, settled
 from tests.live.sweep import OLD, RUN, find, remove
 
 FOLDER = "LIVE_FOLDER"  # the variable that puts the runs' folders elsewhere
@@ -182,10 +183,12 @@ def write(client: LiveClient, known: list[str]) -> None:
     """Keep what was recorded, for the replay."""
     accounts: Accounts = client.emulators
     tokens = [accounts.exports[token] for token, _, _ in SERVICES.values()]
-    names = {accounts.exports["GITHUB_OWNER"]: "__OWNER__", accounts.exports["SUPABASE_ORG_SLUG"]: "__ORGANIZATION__"}
+    names = {accounts.exports["GITHUB_OWNER"]: OWNER, accounts.exports["SUPABASE_ORG_SLUG"]: ORGANIZATION}
     for service, recorder in client.recorders.items():
         if client.fixtures and recorder.exchanges:
-            told = redact(recorder.exchanges, secrets=[*tokens, *known], names=names | {client.name: "__RUN__"})
+            told = redact(
+                settled(recorder.exchanges), secrets=[*tokens, *known], names=names | {client.name: "__RUN__"}
+            )
             save(told, client.fixtures / f"{service}.json")
 
 

@@ -15,6 +15,7 @@ from tests.automation import test_end_to_end as scenarios
 from tests.conftest import Local
 from tests.live.accounts import NEEDED, Accounts, why_not
 from tests.live.cost import CAP
+from tests.live.replay import replay_file
 from tests.live.run import FOLDER, SIGNALS, LiveClient, prepare, sweep
 from tests.live.sweep import OLD, Leftover, find, new_run
 from tests.live.test_sweep import make
@@ -32,7 +33,10 @@ def test_a_client_lives_and_ends_in_real_accounts(accounts_for_a_run: Accounts, 
         site = client("outputs")[1]["outputs"]["site_url"]
         config = httpx.get(f"{site}/api/config", trust_env=site.startswith("https:"), timeout=30).json()
         assert config["missing"] == []
-    assert (fixtures / "supabase.json").exists()
+    recordings = sorted(fixtures.glob("*.json"))
+    assert recordings
+    if not accounts_for_a_run.real:
+        assert [fault for file in recordings for fault in replay_file(file, accounts_for_a_run)] == []
 
 
 @pytest.fixture

@@ -1,9 +1,7 @@
 """Recorded traffic, without its secrets, asked again of the emulators: the same statuses, the same shapes."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +12,14 @@ from tests.conftest import Local
 from tests.live.accounts import Accounts
 from tests.live.recorder import Exchange, Recorder, load, save
 from tests.live.redaction import redact
-from tests.live.replay import differences, replay, settled
-from tests.live.sweep import find, new_run, remove
+from tests.live.replay import ORGANIZATION, RUN, differences, replay, replay_file, settled
+from tests.live.sweep import new_run
 from tests.supabase.management import RECORDED
 
 FIXTURES = Path(__file__).parent / "fixtures"
 RECORDINGS = sorted(FIXTURES.glob("*.json"))
 NONE_YET = pytest.param(FIXTURES / "none", marks=pytest.mark.skip(reason="no live run has been recorded yet"))
 PASSWORD = "correct-horse-battery-staple"
-OWNER, SLUG = "__OWNER__", "__ORGANIZATION__"
 
 
 @pytest.fixture
@@ -31,13 +28,9 @@ def accounts(emulators: Local) -> Accounts:
 
 
 @pytest.fixture
-def bound(accounts: Accounts) -> Iterator[dict[str, Any]]:
-    """What stands for the masks here; what a replay has made under that name is removed."""
-    run = new_run()
-    yield {"__RUN__": run, OWNER: accounts.exports["GITHUB_OWNER"], SLUG: accounts.exports["SUPABASE_ORG_SLUG"]}
-    for one in find(accounts, older_than=timedelta(0)):
-        if one.name == run:
-            remove(accounts, one)
+def bound(accounts: Accounts) -> dict[str, Any]:
+    """What stands for the masks here."""
+    return {RUN: new_run(), ORGANIZATION: accounts.exports["SUPABASE_ORG_SLUG"]}
 
 
 def visit(client: Client, run: str, organization: str) -> set[str]:
@@ -64,7 +57,7 @@ def recording(accounts: Accounts, tmp_path: Path) -> list[Exchange]:
     organization = accounts.exports["SUPABASE_ORG_SLUG"]
     with recorder.serving() as url, Client(url, token) as client:
         secrets = {*visit(client, run, organization), token}
-    done = redact(recorder.exchanges, secrets=secrets, names={run: "__RUN__", organization: SLUG})
+    done = redact(recorder.exchanges, secrets=secrets, names={run: RUN, organization: ORGANIZATION})
     save(done, tmp_path / "supabase.json")
     text = (tmp_path / "supabase.json").read_text()
     assert not [secret for secret in {*secrets, run, organization} if secret in text]
@@ -118,11 +111,8 @@ def test_what_was_not_ready_yet_is_not_asked_again() -> None:
 
 
 @pytest.mark.parametrize("file", RECORDINGS or [NONE_YET], ids=lambda file: file.stem)
-def test_the_emulators_answer_as_the_services_did(file: Path, accounts: Accounts, bound: dict[str, Any]) -> None:
-    def ask(method: str, path: str, **more: Any) -> Any:
-        return accounts.ask(file.stem, method, path, **more)
-
-    assert replay(load(file), ask, bound) == []
+def test_the_emulators_answer_as_the_services_did(file: Path, accounts: Accounts) -> None:
+    assert replay_file(file, accounts) == []
 
 
 # Folder -> cases of it, in the order of a project's life. Left out: a refusal to delete what is still coming up, since
@@ -164,7 +154,7 @@ def _ours(body: Any, field: str = "") -> Any:
         return {name: _ours(part, name) for name, part in body.items()}
     if isinstance(body, list):
         return [_ours(part, field) for part in body]
-    return SLUG if body == "__PROJECT_REF__" and field.startswith("organization") else body
+    return ORGANIZATION if body == "__PROJECT_REF__" and field.startswith("organization") else body
 
 
 @pytest.mark.skipif(not RECORDED.exists(), reason=f"no recorded answers at {RECORDED}")
