@@ -20,7 +20,8 @@ LOOKS = re.compile(
 )
 EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)*\.[a-z]{2,}")
 ID = re.compile(r"(id|ref|uid|sha)|.*(_id|Id)")
-SHORTEST = 6
+SHORTEST = 6  # of the names that are masked inside a text too
+LONG = 8  # what such a field holds is a secret elsewhere too, from this length on
 
 
 def redact(exchanges: list[Exchange], *, secrets: Collection[str], names: Mapping[str, str]) -> list[Exchange]:
@@ -35,7 +36,8 @@ def redact(exchanges: list[Exchange], *, secrets: Collection[str], names: Mappin
     """
     masks = {**names, **_ids(exchanges, names)}
     masking = {text: mask for text, mask in masks.items() if len(text) >= SHORTEST}
-    known = sorted(filter(None, secrets), key=len, reverse=True)
+    held = {text for one in exchanges for part in (one.request, one.answer) for text in _given(part, FIELDS)}
+    known = sorted({*filter(None, secrets), *(text for text in held if len(text) >= LONG)}, key=len, reverse=True)
 
     def clean(text: str) -> str:
         for secret in known:
@@ -77,12 +79,13 @@ def _ids(exchanges: list[Exchange], names: Mapping[str, str]) -> dict[str, str]:
     return {text: f"__ID_{number}__" for number, text in enumerate(found, 1)}
 
 
-def _given(part: Any, field: str = "") -> Iterator[str]:
+def _given(part: Any, fields: re.Pattern[str] = ID, field: str = "") -> Iterator[str]:
+    """What stands in fields of such names."""
     if isinstance(part, dict):
         for name, inner in part.items():
-            yield from _given(inner, name)
+            yield from _given(inner, fields, name)
     elif isinstance(part, list):
         for inner in part:
-            yield from _given(inner, field)
-    elif part is not None and ID.fullmatch(field):
+            yield from _given(inner, fields, field)
+    elif part is not None and fields.fullmatch(field):
         yield str(part)

@@ -27,6 +27,7 @@ from tests.live.cost import LONGEST_HOURS
 from tests.live.recorder import RECORDED, Recorder, save
 from tests.live.redaction import redact
 from tests.live.replay import ORGANIZATION, OWNER, settled
+from tests.live.replay import RUN as MASK
 from tests.live.sweep import OLD, RUN, find, remove
 
 FOLDER = "LIVE_FOLDER"  # the variable that puts the runs' folders elsewhere
@@ -78,8 +79,10 @@ class LiveClient(Client):
         with self.ending:
             for number in SIGNALS:
                 signal.signal(number, _later)
-            known = [] if kind else [value for _, value in self.secrets()]
-            said = finish(self)
+            try:
+                known = [] if kind else [value for _, value in self.secrets()]
+            finally:
+                said = finish(self)
             if kind is None:
                 assert not said, said
                 write(self, known)
@@ -121,6 +124,7 @@ def prepare(client: LiveClient) -> None:
     shutil.copy(ROOT / "Pulumi.prod.yaml", client.root)
     config = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
     config |= {f"{PREFIX}{key}": value for key, value in OVERRIDES.items()}
+    config.pop(f"{PREFIX}mailer", None)  # nobody reads what is sent to the client's owner
     for name in ("live", "local"):
         (client.root / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": config}))
     file, passphrase = client.root / f"Pulumi.{client.name}.yaml", client.root / "passphrase"
@@ -172,7 +176,8 @@ def sweep(accounts: Accounts) -> list[str]:
     done = []
     for folder in sorted(runs().glob("live-*")):
         if RUN.fullmatch(folder.name) and int(folder.name.split("-")[1], 16) < time.time() - OLD.total_seconds():
-            finish(LiveClient(accounts, folder.name))
+            prepare(killed := LiveClient(accounts, folder.name))
+            finish(killed)
             done.append(f"the stack of {folder.name}")
     for one in find(accounts):
         done.append(remove(accounts, one) or f"{one.service} {one.name}")
@@ -186,9 +191,7 @@ def write(client: LiveClient, known: list[str]) -> None:
     names = {accounts.exports["GITHUB_OWNER"]: OWNER, accounts.exports["SUPABASE_ORG_SLUG"]: ORGANIZATION}
     for service, recorder in client.recorders.items():
         if client.fixtures and recorder.exchanges:
-            told = redact(
-                settled(recorder.exchanges), secrets=[*tokens, *known], names=names | {client.name: "__RUN__"}
-            )
+            told = redact(settled(recorder.exchanges), secrets=[*tokens, *known], names=names | {client.name: MASK})
             save(told, client.fixtures / f"{service}.json")
 
 

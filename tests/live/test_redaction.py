@@ -32,6 +32,12 @@ def test_secrets_go_by_field_by_look_and_by_being_known() -> None:
     assert done.path == "/v1/x?token=[secret]"
 
 
+def test_what_a_telling_field_holds_is_secret_in_every_other_place_too() -> None:
+    made = Exchange("POST", "/v1/projects", {"db_pass": KNOWN}, 201, None)
+    (_, later) = redact([made, Exchange("POST", "/v1/x", {"query": f"-- {KNOWN}"}, 200, KNOWN)], secrets=[], names={})
+    assert (later.request, later.answer) == ({"query": "-- [secret]"}, "[secret]")
+
+
 def test_our_names_and_the_ids_that_later_requests_repeat_become_masks() -> None:
     made = {"name": RUN, "ref": "abcdefghijklmnopqrst", "id": 711274, "organization_id": "agency", "region": "x"}
     host = {"host": "db.abcdefghijklmnopqrst.supabase.co"}
