@@ -3,6 +3,7 @@
 Where an endpoint is set the account is an emulator's: nothing else differs.
 """
 
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -62,9 +63,14 @@ class Accounts:
         if service == "vercel" and self.team:
             kwargs["params"] = {**kwargs.get("params", {}), "teamId": self.team}
         headers = {"Authorization": f"Bearer {self.exports[SERVICES[service][0]]}"}
-        with httpx.Client(headers=headers, timeout=30, trust_env=url.startswith("https:")) as http:
-            return http.request(method, url, **kwargs)
+        return _http(url.startswith("https:")).request(method, url, headers=headers, **kwargs)
 
     def supabase(self, method: str, path: str, **kwargs: Any) -> httpx.Response:
         """Ask the Management API."""
         return self.ask("supabase", method, path, **kwargs)
+
+
+@functools.cache
+def _http(outside: bool) -> httpx.Client:
+    """One for all, since making one costs more than a request; only what is outside knows the environment's proxy."""
+    return httpx.Client(timeout=30, trust_env=outside)
