@@ -10,7 +10,6 @@ from typing import Any
 import httpx
 import pytest
 
-from automation.workspace import open_engine
 from emulators import documents, sites
 from emulators.github import state as github
 from emulators.node import node_program
@@ -48,18 +47,6 @@ def values(state: Mapping[str, Any]) -> dict[str, list[str]]:
         "owner's one-time link": [outputs["owner"]["link"]],
         "mailer's password": [SMTP_PASSWORD],
     }
-
-
-def secrets_in_state(shown: Any, masked: Any, path: str) -> Iterator[Place]:
-    """Every value that the state encrypts."""
-    if masked == "[secret]":
-        yield STATE, path, shown if isinstance(shown, str) else json.dumps(shown)
-    elif isinstance(masked, dict):
-        for name, part in masked.items():
-            yield from secrets_in_state(shown[name], part, f"{path}.{name}")
-    elif isinstance(masked, list):
-        for index, part in enumerate(masked):
-            yield from secrets_in_state(shown[index], part, f"{path}[{index}]")
 
 
 def _variables(kind: str, document: dict[str, Any], held: Mapping[str, Any]) -> dict[str, str] | None:
@@ -123,15 +110,7 @@ def seen(client: Client) -> Iterator[Place]:
 
 def places(client: Client) -> list[Place]:
     """Everything that somebody could read."""
-    masked = open_engine(client.name, local=True, root=client.root).resources()
-    state = client.state()
-    encrypted = [
-        place
-        for resource in masked
-        for name in [resource["urn"].split("::", 3)[3]]
-        for place in secrets_in_state(state[name]["outputs"], resource["outputs"], name)
-    ]
-    return [*encrypted, *stored(client), *seen(client)]
+    return [*((STATE, where, value) for where, value in client.secrets()), *stored(client), *seen(client)]
 
 
 def holdings(state: Mapping[str, Any], found: Iterable[Place]) -> dict[str, dict[str, set[str]]]:

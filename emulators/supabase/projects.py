@@ -107,7 +107,7 @@ def _delete(call: Call) -> Any:
             raise RefusedError(400, "Project not ready for deletion.")
         call.databases.drop(project["ref"])
         call.context.store.delete(KIND, project["ref"])
-    return _short(project)
+    return _short(project) | {"slug": project["ref"]}
 
 
 def _pause(call: Call) -> None:

@@ -3,7 +3,7 @@
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,13 +23,19 @@ HAS_PULUMI = shutil.which("pulumi") is not None
 MakeClient = Callable[[str], "Client"]
 
 
-@dataclass(frozen=True)
+@dataclass
 class Client:
     """One client in local mode, over the emulators of this test process."""
 
     name: str
     root: Path
     emulators: Any
+    local: bool = True
+
+    @property
+    def project_name(self) -> str:
+        """Name of the project, the repository and the site."""
+        return f"client-{self.name}-local"
 
     def __call__(self, verb: str, *words: str) -> tuple[int, dict[str, Any]]:
         """Run a verb; the exit code and what the JSON object says about the client."""
@@ -37,7 +43,16 @@ class Client:
         return result.exit_code, json.loads(result.stdout)["clients"][0]
 
     def state(self) -> dict[str, Any]:
-        resources = open_engine(self.name, local=True, root=self.root).resources(secrets=True)
+        """Name -> resource, with its secrets in clear."""
+        return self._resources(secrets=True)
+
+    def secrets(self) -> list[tuple[str, str]]:
+        """Every value that the state encrypts, and where it stands there."""
+        clear, masked = self.state(), self._resources(secrets=False)
+        return [place for name in masked for place in _hidden(clear[name]["outputs"], masked[name]["outputs"], name)]
+
+    def _resources(self, *, secrets: bool) -> dict[str, Any]:
+        resources = open_engine(self.name, local=self.local, root=self.root).resources(secrets=secrets)
         return {resource["urn"].split("::", 3)[3]: resource for resource in resources}
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
@@ -50,7 +65,18 @@ class Client:
     def projects(self) -> list[str]:
         route = f"/v1/organizations/{self.emulators.exports['SUPABASE_ORG_SLUG']}/projects"
         projects = self.emulators.supabase("GET", route).json()["projects"]
-        return [project["name"] for project in projects if project["name"] == f"client-{self.name}-local"]
+        return [project["name"] for project in projects if project["name"] == self.project_name]
+
+
+def _hidden(clear: Any, masked: Any, path: str) -> Iterator[tuple[str, str]]:
+    if masked == "[secret]":
+        yield path, clear if isinstance(clear, str) else json.dumps(clear)
+    elif isinstance(masked, dict):
+        for name, part in masked.items():
+            yield from _hidden(clear[name], part, f"{path}.{name}")
+    elif isinstance(masked, list):
+        for index, part in enumerate(masked):
+            yield from _hidden(clear[index], part, f"{path}[{index}]")
 
 
 PULUMI = pytest.param(

@@ -36,7 +36,7 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
     code, made = client("up")
     assert (code, made["error"]) == (0, None)
     assert statuses(made) == every("created")
-    assert client.projects() == [f"client-{client.name}-local"]
+    assert client.projects() == [client.project_name]
     assert client.query(SECURITY) == [(21, 25, 21)]
     state = client.state()
     assert state["isolation-check"]["outputs"]["stdout"].strip().endswith("attacks, 0 leaks")
@@ -44,7 +44,9 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
     assert (code, statuses(again)) == (0, every("unchanged"))
     looked = client("drift")
     assert looked[0] == 0
-    assert (client.root / f"Pulumi.{client.name}.yaml").read_text() == committed
+    file = (client.root / f"Pulumi.{client.name}.yaml").read_text()
+    # Elsewhere Pulumi writes the salt of the stack's secrets behind it.
+    assert file == committed if client.local else file.startswith(committed)
 
     outputs = {name: one["outputs"] for name, one in state.items()}
     secrets = [outputs["db-password"]["result"], outputs["secret-key"]["value"], outputs["owner"]["link"]]
