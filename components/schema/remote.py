@@ -44,7 +44,7 @@ def apply_schema(props: Mapping[str, Any], before_write: Callable[[], None]) -> 
         mark = Mark(str(props["client_id"]), str(props["project_name"]))
         before_write()
         applied = apply(connection, migrations, mark=mark, snapshot=catalog.read_snapshot())
-    for line in applied.warnings:
+    for line in (*(f"{name}: repaired" for name in applied.repaired), *applied.warnings):
         sys.stderr.write(f"schema of {props['project_name']}: {line}\n")
     applied_at = datetime.now(UTC).isoformat(timespec="seconds")
     return {**_digests(applied.live), "version": migrations[-1].version, "dsn": address.dsn, "applied_at": applied_at}
@@ -72,7 +72,10 @@ def read_schema(ref: str, password: str) -> dict[str, Any] | None:
     live = _read(ref, address, password)
     if live is None:
         return {"db_password": REFUSED}
-    return {**_digests(live), "version": max(live.migrations, default=""), "dsn": address.dsn}
+    files, snapshot = {each.version: each.digest for each in read_migrations()}, catalog.read_snapshot()
+    # Only a database that all migrations have reached can be told from the snapshot in words.
+    told = {"catalog": catalog.readable(live.catalog, snapshot)} if live.migrations == files else {}
+    return {**_digests(live), **told, "version": max(live.migrations, default=""), "dsn": address.dsn}
 
 
 def _read(ref: str, address: DatabaseAddress, password: str) -> Live | None:
