@@ -15,6 +15,7 @@ from components.supabase.errors import ApiError
 from components.supabase.models import OwnershipMark
 from tests.supabase.management import BASE, REF, TOKEN, Script, contract_faults, recorded
 
+TRUNCATED = httpx.RemoteProtocolError("peer closed connection without sending complete message body")
 PASSWORD = "correct-horse-battery-staple"
 KEY_ID = "22222222-2222-4222-8222-222222222222"
 
@@ -105,6 +106,27 @@ def test_recorded_answers_are_read_with_their_unknown_fields() -> None:
     assert session.poolers(REF)[0].db_port == 6543
 
 
+def test_values_of_later_days_are_survived() -> None:
+    later = {"name": "auth", "status": "DREAMING", "healthy": None}
+    session, _ = client(
+        {
+            f"GET /v1/projects/{REF}/health": (200, [later]),
+            f"GET /v1/projects/{REF}/api-keys": (200, [{"name": "new", "type": "ephemeral", "api_key": None}]),
+            "GET /v1/organizations/acme": (200, {"slug": "acme", "plan": "galactic", "planet": {}}),
+        }
+    )
+    assert session.health(REF, ("auth",))[0].status == "DREAMING"
+    assert session.keys(REF)[0].type == "ephemeral"
+    assert session.organization("acme").plan == "galactic"
+
+
+@pytest.mark.parametrize("answer", [None, [], "text", {"ref": None}])
+def test_an_answer_of_another_shape_is_an_error_that_names_the_request(answer: Any) -> None:
+    session, _ = client({f"GET /v1/projects/{REF}": (200, answer)})
+    with pytest.raises(ApiError, match=f"^GET /v1/projects/{REF}: Supabase answered 200: the answer has an unexpected"):
+        session.project(REF)
+
+
 def test_a_status_of_later_days_is_kept_as_it_is() -> None:
     session, _ = client({f"GET /v1/projects/{REF}": (200, {**ANSWER_PROJECT, "status": "HIBERNATING", "mood": "new"})})
     assert session.project(REF).status == "HIBERNATING"
@@ -116,7 +138,7 @@ def test_an_answer_without_a_needed_field_is_an_error_that_names_it() -> None:
         session.project(REF)
 
 
-@pytest.mark.parametrize("failure", [(408, {}), (429, {}), (500, {}), (544, {}), httpx.ReadTimeout("slow")])
+@pytest.mark.parametrize("failure", [(408, {}), (429, {}), (500, {}), (544, {}), httpx.ReadTimeout("slow"), TRUNCATED])
 def test_a_read_is_repeated_until_it_succeeds(failure: Any) -> None:
     session, script = client({"GET /v1/organizations": [failure, failure, (200, [])]})
     assert session.organizations() == []
@@ -130,7 +152,9 @@ def test_a_read_is_given_up_after_a_few_attempts() -> None:
     assert len(script.requests) == transport.ATTEMPTS
 
 
-@pytest.mark.parametrize("failure", [(500, {}), (408, {}), httpx.ReadTimeout("slow"), httpx.ConnectError("refused")])
+@pytest.mark.parametrize(
+    "failure", [(500, {}), (408, {}), httpx.ReadTimeout("slow"), httpx.ConnectError("refused"), TRUNCATED]
+)
 def test_a_write_whose_effect_is_unknown_is_not_repeated(failure: Any) -> None:
     session, script = client({f"PATCH /v1/projects/{REF}": [failure, (200, {})]})
     with pytest.raises(ApiError) as raised:
@@ -171,6 +195,7 @@ def test_the_service_sets_the_pace_within_limits(headers: dict[str, str], pause:
             "Give the access token: organization_projects_create, projects_read.",
         ),
         ((403, {"message": "Forbidden"}), "may not do this"),
+        ((402, {"message": "Upgrade to Pro"}), "Upgrade to Pro. The organization's plan does not include this"),
         ((400, {"message": ["name is too long", "region is odd"]}), "name is too long; region is odd"),
         (httpx.Response(502, text="<html><body>" + "x" * 5000), "Supabase answered 502: Bad Gateway."),
         ((400, {"message": "y" * 5000}), "yyy…"),
