@@ -11,7 +11,7 @@ from starlette.routing import Mount
 from emulators.context import Context
 from emulators.rest import RefusedError
 from emulators.store import Store
-from emulators.supabase import configuration, gateway, keys, links, organizations, projects, settings
+from emulators.supabase import configuration, gateway, keys, links, organizations, pooler, projects, settings
 from emulators.supabase.calls import LACKING, ORGANIZATION, Call, gate, no_route, refuse, route
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.project import find
@@ -44,8 +44,9 @@ def app(context: Context) -> Starlette:
     )
     starlette.state.context = context
     starlette.state.token = token(context.store)
-    starlette.state.databases = ProjectDatabases(context.postgres)
+    starlette.state.databases = ProjectDatabases(context.postgres, context.remembered)
     starlette.state.databases.prepare()
+    starlette.state.databases.pooler_port = pooler.start(context)
     return Starlette(
         routes=[Mount("/projects", gateway.app(context, starlette.state.databases)), Mount("/", starlette)]
     )
