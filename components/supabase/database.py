@@ -62,7 +62,7 @@ class Login(Enum):
 
     ACCEPTED = "accepted"
     REFUSED = "wrong password"
-    NOT_YET = "the pooler does not know the project yet"
+    NOT_YET = "the pooler lets nobody in for now"
     NO_ANSWER = "the database does not answer"
 
 

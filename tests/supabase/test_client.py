@@ -1,7 +1,9 @@
 """The Management API client against recorded answers, the OpenAPI contract and failures."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +15,11 @@ from components.supabase import transport
 from components.supabase.client import Client
 from components.supabase.errors import ApiError
 from components.supabase.models import OwnershipMark
+from emulators.supabase import scopes
 from tests.supabase.management import BASE, REF, TOKEN, Script, contract_faults, recorded
 
+# What `settings` looks at and changes beside the requests below.
+SETTINGS = ("auth_config", "data_api_config", "infra_add_ons", "database_network_restrictions", "database_ssl_config")
 TRUNCATED = httpx.RemoteProtocolError("peer closed connection without sending complete message body")
 PASSWORD = "correct-horse-battery-staple"
 KEY_ID = "22222222-2222-4222-8222-222222222222"
@@ -76,6 +81,13 @@ def test_every_request_keeps_the_contract(route: str) -> None:
     assert sent.headers["Authorization"] == f"Bearer {TOKEN}"
     assert sent.headers["User-Agent"].startswith("client-environments/")
     assert "plan" not in (json.loads(sent.content) if sent.content else {})
+
+
+def test_the_readme_names_every_permission_that_a_scoped_token_needs() -> None:
+    named = set(re.findall(r"`(\w+_(?:read|write|create))`", (Path(__file__).parents[2] / "README.md").read_text()))
+    needed = {scopes.needed(*route.split(" ")) for route in REQUESTS} - {""}
+    settings = {f"{area}_{verb}" for area in SETTINGS for verb in ("read", "write")}
+    assert named == needed | settings
 
 
 def test_recorded_answers_are_read_with_their_unknown_fields() -> None:
