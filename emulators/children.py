@@ -4,8 +4,9 @@ import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-# The program ends with the shell's input: when that is closed here, and also when this process is killed.
-RUN = '"$@" & read -r _; kill "$!"; wait'
+# The program ends with the shell's input: when that is closed here, and also when this process is killed. So do its own
+# children, which are in the shell's process group: `node` of the wheel is a script that starts the real one.
+RUN = '"$@" & read -r _; trap : TERM; kill 0; wait'
 PATIENCE = 10.0  # seconds
 
 

@@ -26,6 +26,7 @@ class Context:
         startup: seconds that a new project, or a deployment, takes to come up.
         ending: what has to be stopped along with the service.
         clock: tells the time, in UTC.
+        remembered: seconds that a pooler goes on with a password that was changed.
     """
 
     store: Store
@@ -33,6 +34,7 @@ class Context:
     startup: float = 0.0
     ending: ExitStack = field(default_factory=ExitStack)
     clock: Callable[[], datetime] = now
+    remembered: float = 0.0
 
     @cached_property
     def sites(self) -> Sites:

@@ -9,9 +9,10 @@
 
 `method` (a regular expression, or `*` for any) and `path` (a regular expression) say which requests count. A fault
 strikes from the `nth` of them on, `times` times: it waits `delay` seconds, answers `status` with `headers` and `body`,
-or breaks the connection: `drop: "before"` without carrying the request out, `drop: "after"` having carried it out.
-`hold` keeps the caller waiting, `"before"` or `"after"` the request is carried out, until it is gone (then nothing more
-happens) or the faults are cleared (then the request goes on).
+or breaks the connection: `drop: "before"` without carrying the request out, `drop: "after"` having carried it out. With
+a `status` too, `drop: "after"` lets that answer follow a request that was carried out. `hold` keeps the caller waiting,
+`"before"` or `"after"` the request is carried out, until it is gone (then nothing more happens) or the faults are
+cleared (then the request goes on).
 """
 
 import asyncio
@@ -125,6 +126,8 @@ class Harness:
         if fault is None or not (fault.status or fault.drop):
             await self._app(scope, receive, noted)
         elif fault.status:
+            if fault.drop == "after":
+                await self._app(scope, receive, nowhere)
             await Response(fault.body, fault.status, fault.headers)(scope, receive, noted)
         else:
             if fault.drop == "after":

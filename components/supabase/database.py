@@ -62,7 +62,7 @@ class Login(Enum):
 
     ACCEPTED = "accepted"
     REFUSED = "wrong password"
-    NOT_YET = "the pooler does not know the project yet"
+    NOT_YET = "the pooler lets nobody in for now"
     NO_ANSWER = "the database does not answer"
 
 
@@ -100,7 +100,8 @@ def connect(address: DatabaseAddress, password: str, *, timeout: float = 10.0, *
     """
     if (given := address.temporary) is None:
         return _open(address, address.user, password, timeout, kwargs)
-    for attempt in stamina.retry_context(on=refused, attempts=4, timeout=None, wait_initial=3, wait_max=3):
+    # The pooler remembers the login's last password for a moment.
+    for attempt in stamina.retry_context(psycopg.OperationalError, 4, timeout=None, wait_initial=3, wait_max=3):
         with attempt:
             if attempt.num == 3:  # somebody else has asked meanwhile, which changes the password
                 with Client.from_environment() as client:

@@ -11,8 +11,8 @@ from starlette.routing import Mount
 from emulators.context import Context
 from emulators.rest import RefusedError
 from emulators.store import Store
-from emulators.supabase import configuration, gateway, keys, links, organizations, projects, settings
-from emulators.supabase.calls import ORGANIZATION, Call, gate, no_route, refuse, route
+from emulators.supabase import configuration, gateway, keys, links, organizations, pooler, projects, settings
+from emulators.supabase.calls import LACKING, ORGANIZATION, Call, gate, no_route, refuse, route
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.project import find
 
@@ -35,6 +35,7 @@ def app(context: Context) -> Starlette:
         route("POST", "/_local/projects/{ref}/copy", _copy, 201),
         route("DELETE", "/_local/copies/{name}", _drop_copy),
         route("GET", "/_local/projects/{ref}/mail", links.mail),
+        route("PUT", "/_local/token", _take_permissions),
     ]
     starlette = Starlette(
         routes=[*organizations.ROUTES, *keys.ROUTES, *settings.ROUTES, *configuration.ROUTES, *projects.ROUTES, *local],
@@ -43,11 +44,18 @@ def app(context: Context) -> Starlette:
     )
     starlette.state.context = context
     starlette.state.token = token(context.store)
-    starlette.state.databases = ProjectDatabases(context.postgres)
+    starlette.state.databases = ProjectDatabases(context.postgres, context.remembered)
     starlette.state.databases.prepare()
+    starlette.state.databases.pooler_port = pooler.start(context)
     return Starlette(
         routes=[Mount("/projects", gateway.app(context, starlette.state.databases)), Mount("/", starlette)]
     )
+
+
+def _take_permissions(call: Call) -> Any:
+    """The token from now on lacks the listed permissions."""
+    call.context.store.put(LACKING, "token", call.fields({"permissions": list}))
+    return call.body
 
 
 def _copy(call: Call) -> Any:

@@ -14,10 +14,12 @@ from starlette.routing import Route
 
 from emulators.context import Context
 from emulators.rest import RefusedError
+from emulators.supabase import scopes
 from emulators.supabase.database import ProjectDatabases
 
 ORGANIZATION = "local-agency"
 TYPES = {str: "string", bool: "boolean", list: "array", dict: "object"}
+LACKING = "supabase:lacking"
 LIMIT = 120  # requests a minute
 
 
@@ -76,15 +78,24 @@ def call_of(request: Request, body: Any) -> Call:
 async def gate(request: Request, call_next: RequestResponseEndpoint) -> Response:
     """Middleware: let in who has the token, and tell the rate limit with each answer."""
     known = request.headers.get("authorization") == f"Bearer {request.app.state.token}"
-    if known or request.url.path.startswith("/_local/"):
-        answer = await call_next(request)
+    permission = scopes.needed(request.method, request.url.path)
+    if not known and not request.url.path.startswith("/_local/"):
+        answer: Response = JSONResponse({"message": "Unauthorized"}, 401)
+    elif permission in _lacking(request.app.state.context):
+        answer = JSONResponse({"message": "Forbidden resource", "missing_permissions": [permission]}, 403)
     else:
-        answer = JSONResponse({"message": "Unauthorized"}, 401)
+        answer = await call_next(request)
     # A stand-in on one machine has nobody to protect, so nothing is ever used up.
     answer.headers["X-RateLimit-Limit"] = str(LIMIT)
     answer.headers["X-RateLimit-Remaining"] = str(LIMIT - 1)
     answer.headers["X-RateLimit-Reset"] = "60"
     return answer
+
+
+def _lacking(context: Context) -> list[str]:
+    """The permissions that were taken from the token; it is made with all."""
+    kept: list[str] = (context.store.get(LACKING, "token") or {"permissions": []})["permissions"]
+    return kept
 
 
 async def refuse(request: Request, error: Exception) -> Response:

@@ -2,7 +2,9 @@
 
 import hashlib
 import secrets
+import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -23,8 +25,10 @@ LOCK = 0x5B  # whoever prepares a server that several emulators share
 class ProjectDatabases:
     """Makes, copies and drops projects' databases. A database is named after its project's ref."""
 
-    def __init__(self, postgres: Postgres) -> None:
-        self._postgres = postgres
+    pooler_port = 0  # set once the pooler listens
+
+    def __init__(self, postgres: Postgres, remembered: float = 0.0) -> None:
+        self._postgres, self._remembered = postgres, remembered
         self.data_api = DataApi(postgres)
         with postgres.admin() as admin:
             row = admin.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
@@ -82,6 +86,15 @@ class ProjectDatabases:
         with self._postgres.admin() as admin:
             command = sql.SQL("alter role {} password {}")
             admin.execute(command.format(sql.Identifier(self.login(ref)), sql.Literal(password)))
+
+    def change_password(self, ref: str, password: str) -> None:
+        """The same, but the pooler goes on with the one before for a while."""
+
+        def change() -> None:
+            with suppress(psycopg.errors.UndefinedObject):  # the project is gone by now
+                self.set_password(ref, password)
+
+        threading.Timer(self._remembered, change).start() if self._remembered else change()
 
     def renew_temporary_login(self, ref: str) -> dict[str, Any]:
         """The one temporary login of a project, made or given another password: it may become the owner, no more."""

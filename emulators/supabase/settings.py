@@ -15,16 +15,22 @@ def _pooler(call: Call) -> Any:
     if not projects.database_up(call, project):
         raise RefusedError(404, "Pooler configuration not found")
     ref, databases = project["ref"], call.databases
-    address = f"postgresql://{databases.login(ref)}:[YOUR-PASSWORD]@{databases.host}:{databases.port}/{ref}"
+    port = databases.pooler_port
+    address = f"postgresql://{databases.login(ref)}:[YOUR-PASSWORD]@{databases.host}:{port}/{ref}"
     limits = {"default_pool_size": 15, "max_client_conn": 200, "pool_mode": "transaction", "is_using_scram_auth": True}
-    place = {"db_user": databases.login(ref), "db_host": databases.host, "db_port": databases.port, "db_name": ref}
+    place = {
+        "db_user": databases.login(ref),
+        "db_host": databases.host,
+        "db_port": port,
+        "db_name": ref,
+    }
     names = {"identifier": ref, "database_type": "PRIMARY", "connection_string": address, "connectionString": address}
     return [names | place | limits]
 
 
 def _password(call: Call) -> Any:
     project = projects.find(call)
-    call.databases.set_password(project["ref"], strong(call.fields({"password": str})["password"]))
+    call.databases.change_password(project["ref"], strong(call.fields({"password": str})["password"]))
     return {"message": "Successfully updated password"}
 
 

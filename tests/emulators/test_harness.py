@@ -52,6 +52,12 @@ def test_a_fault_answers_in_place_of_the_service_once(client: httpx.Client, carr
     assert client.get("/things/a").status_code == 201
 
 
+def test_a_false_answer_may_follow_a_request_that_was_carried_out(client: httpx.Client, carried_out: list[str]) -> None:
+    fault(client, method="POST", path="/things/.*", status=201, body='{"do', drop="after")
+    answer = client.post("/things/a", json={})
+    assert (answer.status_code, answer.text, carried_out) == (201, '{"do', ["POST /things/a"])
+
+
 def test_a_fault_strikes_from_the_nth_request_on_and_so_many_times(client: httpx.Client) -> None:
     fault(client, path="/things/a", nth=2, times=2, status=429)
     assert statuses(client, 5) == [201, 429, 429, 201, 201]

@@ -13,10 +13,15 @@ import httpx
 import psycopg
 import pytest
 
+from components.supabase import database
+from components.supabase.allocation import change
+from components.supabase.client import Client
+from components.supabase.ownership import Wanted
 from emulators.context import Context
 from emulators.postgres import Postgres
 from emulators.supabase.app import app, token
 from emulators.supabase.database import ProjectDatabases
+from emulators.supabase.pooler import MOST_FAILURES, WINDOW
 from tests.conftest import Local
 from tests.emulators.serving import context_in, serve
 
@@ -164,6 +169,42 @@ def test_a_new_password_replaces_the_old_one(machine: Machine, ref: str) -> None
         login(machine, ref)
 
 
+def test_the_pooler_goes_on_with_the_old_password_for_a_while_and_a_change_waits_for_the_new_one(
+    machine: Machine, ref: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "PAUSE_AFTER_REFUSAL", 0.1)
+    monkeypatch.setattr(database, "MOST_REFUSALS", 9)
+    wanted = Wanted("t", "local-agency", "us-east-1", "acme", OTHER, timeout=20)
+    with running(replace(machine.context, remembered=0.4), machine.now) as slow:
+        slow.ask("PATCH", f"/v1/projects/{ref}/database/password", 200, json={"password": "a-third-password"})
+        login(slow, ref).close()
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            login(slow, ref, "a-third-password")
+        with Client(str(slow.http.base_url), token(slow.context.store)) as client:
+            change(client, ref, PASSWORD, wanted)
+        login(slow, ref, OTHER).close()
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            login(slow, ref)
+
+
+def test_the_pooler_blocks_a_project_whose_password_is_guessed_for_a_while(machine: Machine, ref: str) -> None:
+    for _ in range(MOST_FAILURES):
+        with pytest.raises(psycopg.OperationalError, match="password authentication failed"):
+            login(machine, ref, OTHER)
+    with pytest.raises(psycopg.OperationalError, match="Circuit breaker open"):
+        login(machine, ref)
+    login(machine, machine_project(machine)).close()
+    machine.now += timedelta(seconds=WINDOW)
+    login(machine, ref).close()
+
+
+def machine_project(machine: Machine) -> str:
+    """Another project that is up."""
+    made = machine.create()
+    machine.wait(1)
+    return made
+
+
 def test_nothing_is_lost_when_the_emulator_starts_again(machine: Machine, ref: str) -> None:
     keys = machine.ask("GET", f"/v1/projects/{ref}/api-keys?reveal=true", 200)
     with running(machine.context, machine.now) as again:
@@ -246,9 +287,9 @@ def test_the_account_functions_read_the_claims_of_the_request(machine: Machine, 
 def test_the_login_of_one_project_enters_no_other(machine: Machine, ref: str) -> None:
     others = [machine.create()] if "DATABASE_URL" in os.environ else [machine.create(), "postgres", "template1"]
     machine.wait(1)
-    for database in others:
+    for other in others:
         with pytest.raises(psycopg.OperationalError, match="permission denied for database"):
-            login(machine, ref, database=database)
+            login(machine, ref, database=other)
 
 
 def test_a_scratch_copy_holds_the_data_and_leaves_the_project_alone(machine: Machine, ref: str) -> None:

@@ -12,8 +12,9 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from emulators.supabase import scopes
 from tests.conftest import Local
-from tests.supabase.management import contract_faults, recorded
+from tests.supabase.management import contract_faults, document, recorded
 
 PASSWORD = "correct-horse-battery-staple"
 ORGANIZATION = "/v1/organizations/local-agency"
@@ -298,3 +299,28 @@ def test_read_only_sql_writes_nothing(ask: Ask, project: str) -> None:
     assert run(ask, project, "select current_user::text as me", read_only=True).json() == [
         {"me": "supabase_read_only_user"}
     ]
+
+
+@pytest.mark.parametrize("route", ANSWERS)
+def test_a_route_needs_the_permission_that_the_contract_names(ask: Ask, project: str, route: str) -> None:
+    method, _, address = route.partition(" ")
+    path = re.sub(r"\?.*", "", address.replace("{}", "/v1/projects/ref").replace("{key}", "key"))
+    described = next(
+        operations[method.lower()]
+        for pattern, operations in document()["paths"].items()
+        if re.fullmatch(re.sub(r"{\w+}", "[^/]+", pattern), path)
+        and method.lower() in operations
+        and (pattern == path or "{" in pattern)
+    )
+    named = [option["fga_permissions"] for option in described["security"] if "fga_permissions" in option]
+    assert scopes.needed(method, path) in (named[0] if named else [""])
+
+
+def test_a_token_that_lacks_a_permission_is_told_which(ask: Ask, project: str) -> None:
+    assert ask("PUT", "/_local/token", json={"permissions": ["api_gateway_keys_read"]}).status_code == 200
+    try:
+        refused = ask("GET", f"{project}/api-keys")
+        assert (refused.status_code, refused.json()["missing_permissions"]) == (403, ["api_gateway_keys_read"])
+        assert ask("GET", project).status_code == 200
+    finally:
+        ask("PUT", "/_local/token", json={"permissions": []})

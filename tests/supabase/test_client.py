@@ -1,7 +1,9 @@
 """The Management API client against recorded answers, the OpenAPI contract and failures."""
 
 import json
+import re
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,8 +15,12 @@ from components.supabase import transport
 from components.supabase.client import Client
 from components.supabase.errors import ApiError
 from components.supabase.models import OwnershipMark
+from emulators.supabase import scopes
 from tests.supabase.management import BASE, REF, TOKEN, Script, contract_faults, recorded
 
+# What `settings` looks at and changes beside the requests below.
+SETTINGS = ("auth_config", "data_api_config", "infra_add_ons", "database_network_restrictions", "database_ssl_config")
+TRUNCATED = httpx.RemoteProtocolError("peer closed connection without sending complete message body")
 PASSWORD = "correct-horse-battery-staple"
 KEY_ID = "22222222-2222-4222-8222-222222222222"
 
@@ -77,6 +83,13 @@ def test_every_request_keeps_the_contract(route: str) -> None:
     assert "plan" not in (json.loads(sent.content) if sent.content else {})
 
 
+def test_the_readme_names_every_permission_that_a_scoped_token_needs() -> None:
+    named = set(re.findall(r"`(\w+_(?:read|write|create))`", (Path(__file__).parents[2] / "README.md").read_text()))
+    needed = {scopes.needed(*route.split(" ")) for route in REQUESTS} - {""}
+    settings = {f"{area}_{verb}" for area in SETTINGS for verb in ("read", "write")}
+    assert named == needed | settings
+
+
 def test_recorded_answers_are_read_with_their_unknown_fields() -> None:
     session, _ = client(
         {
@@ -105,6 +118,27 @@ def test_recorded_answers_are_read_with_their_unknown_fields() -> None:
     assert session.poolers(REF)[0].db_port == 6543
 
 
+def test_values_of_later_days_are_survived() -> None:
+    later = {"name": "auth", "status": "DREAMING", "healthy": None}
+    session, _ = client(
+        {
+            f"GET /v1/projects/{REF}/health": (200, [later]),
+            f"GET /v1/projects/{REF}/api-keys": (200, [{"name": "new", "type": "ephemeral", "api_key": None}]),
+            "GET /v1/organizations/acme": (200, {"slug": "acme", "plan": "galactic", "planet": {}}),
+        }
+    )
+    assert session.health(REF, ("auth",))[0].status == "DREAMING"
+    assert session.keys(REF)[0].type == "ephemeral"
+    assert session.organization("acme").plan == "galactic"
+
+
+@pytest.mark.parametrize("answer", [None, [], "text", {"ref": None}])
+def test_an_answer_of_another_shape_is_an_error_that_names_the_request(answer: Any) -> None:
+    session, _ = client({f"GET /v1/projects/{REF}": (200, answer)})
+    with pytest.raises(ApiError, match=f"^GET /v1/projects/{REF}: Supabase answered 200: the answer has an unexpected"):
+        session.project(REF)
+
+
 def test_a_status_of_later_days_is_kept_as_it_is() -> None:
     session, _ = client({f"GET /v1/projects/{REF}": (200, {**ANSWER_PROJECT, "status": "HIBERNATING", "mood": "new"})})
     assert session.project(REF).status == "HIBERNATING"
@@ -116,7 +150,7 @@ def test_an_answer_without_a_needed_field_is_an_error_that_names_it() -> None:
         session.project(REF)
 
 
-@pytest.mark.parametrize("failure", [(408, {}), (429, {}), (500, {}), (544, {}), httpx.ReadTimeout("slow")])
+@pytest.mark.parametrize("failure", [(408, {}), (429, {}), (500, {}), (544, {}), httpx.ReadTimeout("slow"), TRUNCATED])
 def test_a_read_is_repeated_until_it_succeeds(failure: Any) -> None:
     session, script = client({"GET /v1/organizations": [failure, failure, (200, [])]})
     assert session.organizations() == []
@@ -130,7 +164,9 @@ def test_a_read_is_given_up_after_a_few_attempts() -> None:
     assert len(script.requests) == transport.ATTEMPTS
 
 
-@pytest.mark.parametrize("failure", [(500, {}), (408, {}), httpx.ReadTimeout("slow"), httpx.ConnectError("refused")])
+@pytest.mark.parametrize(
+    "failure", [(500, {}), (408, {}), httpx.ReadTimeout("slow"), httpx.ConnectError("refused"), TRUNCATED]
+)
 def test_a_write_whose_effect_is_unknown_is_not_repeated(failure: Any) -> None:
     session, script = client({f"PATCH /v1/projects/{REF}": [failure, (200, {})]})
     with pytest.raises(ApiError) as raised:
@@ -171,6 +207,7 @@ def test_the_service_sets_the_pace_within_limits(headers: dict[str, str], pause:
             "Give the access token: organization_projects_create, projects_read.",
         ),
         ((403, {"message": "Forbidden"}), "may not do this"),
+        ((402, {"message": "Upgrade to Pro"}), "Upgrade to Pro. The organization's plan does not include this"),
         ((400, {"message": ["name is too long", "region is odd"]}), "name is too long; region is odd"),
         (httpx.Response(502, text="<html><body>" + "x" * 5000), "Supabase answered 502: Bad Gateway."),
         ((400, {"message": "y" * 5000}), "yyy…"),

@@ -153,6 +153,12 @@ def test_a_project_that_never_becomes_ready_ends_the_wait_at_once(status: str, c
     assert clock.pauses == []
 
 
+def test_a_state_of_later_days_is_waited_for(logins: list[Login]) -> None:
+    logins += [Login.ACCEPTED]
+    states = [(200, {**PROJECT, "status": status}) for status in ("DREAMING", "ACTIVE_HEALTHY")]
+    run({f"GET /v1/projects/{REF}": states})
+
+
 def test_the_deadline_names_the_last_state_seen(clock: Clock) -> None:
     with pytest.raises(OperatorError, match=r"not ready after 60 s, last seen: COMING_UP.*run `up` again"):
         run({f"GET /v1/projects/{REF}": (200, {**PROJECT, "status": "COMING_UP"})})

@@ -18,6 +18,7 @@ from components.supabase.project import ProjectProvider
 from tests.conftest import Local
 from tests.dynamic_server import DynamicProvider, DynamicServer, ProviderError, dynamic_server
 
+HALF = {"status": 201, "body": '{"id": "', "drop": "after"}
 PASSWORD, OTHER = "Abcdefghijklmnop", "Zyxwvutsrqponmlk"
 
 
@@ -118,7 +119,7 @@ def test_a_create_that_lost_its_id_finds_its_project_again(project: DynamicProvi
     assert project.create(wanted)[0] == project.create(wanted)[0]
 
 
-@pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "before"}, {"status": 503}])
+@pytest.mark.parametrize("fault", [{"drop": "after"}, {"drop": "before"}, {"status": 503}, HALF])
 def test_an_interrupted_create_is_continued_and_never_doubled(
     project: DynamicProvider, wanted: dict[str, Any], emulators: Local, client: Client, fault: dict[str, Any]
 ) -> None:
