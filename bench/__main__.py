@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHMARKS = ("schema", "client")
+BENCHMARKS = ("schema", "isolation", "client")
 
 
 def main(chosen: list[str]) -> int:
