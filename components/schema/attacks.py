@@ -8,7 +8,7 @@ later migrations or other hands add are attacked too, without a line here.
 import json
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 DENIED = frozenset({"42501"})
@@ -18,16 +18,25 @@ FOREIGN_KEY = frozenset({"23503"})
 
 @dataclass(frozen=True)
 class Actor:
-    """Who attacks: a database role, and the account in the token, when there is one."""
+    """Who attacks: a database role, and the account in the token, when there is one.
+
+    `posing_as` is the organization that the account names in its metadata, which every account writes itself.
+    """
 
     role: str
     label: str
     account: str | None = None
+    posing_as: str | None = None
 
     @property
     def claims(self) -> str:
         """The token's claims as JSON."""
-        return json.dumps({"role": self.role} | ({"sub": self.account} if self.account else {}))
+        metadata = {"organization_id": self.posing_as, "role": "owner"}
+        return json.dumps({"role": self.role, "sub": self.account, "user_metadata": metadata})
+
+
+NOBODY = Actor("anon", "not signed in")
+SERVER = Actor("service_role", "server")
 
 
 @dataclass(frozen=True)
@@ -53,14 +62,16 @@ class Organization:
         """An organization with one account per role."""
         return cls({role: str(uuid.uuid4()) for role in roles})
 
-    def actor(self, role: str, label: str) -> Actor:
+    def actor(self, role: str, label: str, posing_as: str | None = None) -> Actor:
         """The signed-in account of that member role."""
-        return Actor("authenticated", label, self.accounts[role])
+        return Actor("authenticated", label, self.accounts[role], posing_as)
 
 
 @dataclass(frozen=True)
 class Stage:
-    """The organizations the check makes: a victim, a neighbour like it, and an outsider's, which stays empty."""
+    """The organizations the check makes: a victim, a neighbour like it that is closed, and an outsider's, which stays
+    empty.
+    """
 
     victim: Organization
     neighbour: Organization
@@ -70,7 +81,7 @@ class Stage:
     def new(cls) -> "Stage":
         """Fresh ids, so that checks running at once do not meet."""
         full = ("owner", "admin", "member", "disabled")
-        return cls(Organization.of(*full), Organization.of(*full), Organization.of("member"))
+        return cls(Organization.of(*full), Organization.of(*full), Organization.of("owner", "member"))
 
     @property
     def organizations(self) -> tuple[Organization, ...]:
@@ -84,17 +95,18 @@ class Target:
 
     Attributes:
         name: qualified and quoted.
-        is_table: false for a view.
+        kind: table, view, writable view, or copy: a materialized view or foreign table.
         tenant: the column that holds the organization, or None.
-        columns: quoted columns with the privileges on them, as `authenticated INSERT`.
+        columns: quoted columns with the privileges on them, as `authenticated INSERT`, and true at the end for those
+            that may be set to their default.
         keys: foreign keys into other tables here: `target`, and `columns` from own to theirs.
         rows: one row per organization, None where it has none.
     """
 
     name: str
-    is_table: bool
+    kind: str
     tenant: str | None
-    columns: dict[str, list[str] | None]
+    columns: dict[str, list[str | bool] | None]
     keys: list[dict[str, Any]] | None
     rows: dict[str, dict[str, Any] | None]
 
@@ -103,22 +115,39 @@ class Target:
         """The name an operator knows."""
         return self.name.removeprefix("public.")
 
+    @property
+    def takes(self) -> bool:
+        """Whether rows can be written through it."""
+        return self.kind in {"table", "writable view"}
+
     def open_to(self, role: str, verb: str) -> list[str]:
-        """The columns on which the role has the privilege, or all when it has none anywhere."""
-        return [name for name, held in self.columns.items() if f"{role} {verb}" in (held or ())] or list(self.columns)
+        """The columns on which the role has the privilege, or all when it has none anywhere; first those that may be
+        set to their default.
+        """
+        held = {name: rights for name, rights in self.columns.items() if rights and f"{role} {verb}" in rights}
+        return sorted(held, key=lambda name: not held[name][-1]) or list(self.columns)
 
 
-def attacks(stage: Stage, targets: Iterable[Target], insiders: Iterable[Sequence[str]]) -> list[Attack]:
-    """Everything that must be repelled; `insiders` are member role, table, verb and statement."""
+def attacks(
+    stage: Stage, targets: Iterable[Target], insiders: Iterable[Sequence[str]], sealed: Iterable[Sequence[str]]
+) -> list[Attack]:
+    """Everything that must be repelled.
+
+    Args:
+        stage: the organizations.
+        targets: tables and views of the API.
+        insiders: member role, table, verb and statement.
+        sealed: database role, object, verb and statement that no account gives a right to.
+    """
     by_name = {target.short: target for target in targets}
+    foreigners = _foreigners(stage)
     found: list[Attack] = []
     for target in by_name.values():
         found += _nobody(target)
-        found += _foreigner(target, stage.outsider.actor("member", "member of another organization"), stage)
-        found += _foreigner(target, Actor("authenticated", "account without organization", str(uuid.uuid4())), stage)
-        if target.is_table:
-            server = Actor("service_role", "server")
-            found.append(Attack(target.short, "truncate", server, f"truncate {target.name}", DENIED))
+        for actor, users in foreigners.items():
+            found += _foreigner(target, actor, stage, users)
+        if target.kind == "table":
+            found.append(Attack(target.short, "truncate", SERVER, f"truncate {target.name}", DENIED))
         if target.tenant:
             disabled = stage.victim.actor("disabled", "disabled member")
             found.append(Attack(target.short, "select", disabled, f"select 1 from {target.name} limit 1"))
@@ -126,54 +155,70 @@ def attacks(stage: Stage, targets: Iterable[Target], insiders: Iterable[Sequence
             found += _cross(target, stage, by_name)
     for role, table, verb, statement in insiders:
         found.append(Attack(table, verb, stage.victim.actor(role, f"{role} of the organization"), statement))
+    anybody = {each.role: each for each in (NOBODY, SERVER, *foreigners)}
+    found += [Attack(name, verb, anybody[role], statement, DENIED) for role, name, verb, statement in sealed]
     return found
 
 
 def controls(stage: Stage, targets: Iterable[Target]) -> list[Attack]:
-    """What must work, or the refusals above prove nothing: a member reads its own organization's rows."""
+    """What must work, or the refusals above prove nothing: a member, and the server, read an organization's rows."""
     owner = stage.victim.actor("owner", "owner of the organization")
     return [
-        Attack(target.short, "select", owner, f"select 1 from {target.name} limit 1", frozenset({"1"}))
+        Attack(target.short, "select", actor, f"select 1 from {target.name} limit 1", frozenset({"1"}))
         for target in targets
-        if target.rows.get(stage.victim.id)
+        if target.kind == "table" and target.rows.get(stage.victim.id)
+        for actor in (owner, SERVER)
     ]
+
+
+def _foreigners(stage: Stage) -> dict[Actor, int]:
+    """Accounts that the victim's rows do not belong to, with how many members of its own each may change."""
+    victim, own = stage.victim.id, stage.outsider
+    return {
+        own.actor("member", "member of another organization", victim): 1,
+        own.actor("owner", "owner of another organization", victim): len(own.accounts),
+        Actor("authenticated", "account without organization", str(uuid.uuid4()), victim): 0,
+    }
 
 
 def _nobody(target: Target) -> Iterator[Attack]:
     """anon holds no privilege at all; conditions that are false leave the privilege alone to decide."""
-    actor, name = Actor("anon", "not signed in"), target.name
+    name = target.name
     inserted, updated = target.open_to("anon", "INSERT"), target.open_to("anon", "UPDATE")[0]
-    yield Attack(target.short, "select", actor, f"select 1 from {name} where false", DENIED)
-    if target.is_table:
+    yield Attack(target.short, "select", NOBODY, f"select 1 from {name} where false", DENIED)
+    if target.takes:
         nulls = ", ".join("null" for _ in inserted)
         rows = f"({', '.join(inserted)}) select {nulls} where false"
-        yield Attack(target.short, "insert", actor, f"insert into {name} {rows}", DENIED)
-        yield Attack(target.short, "update", actor, f"update {name} set {updated} = default where false", DENIED)
-        yield Attack(target.short, "delete", actor, f"delete from {name} where false", DENIED)
-        yield Attack(target.short, "truncate", actor, f"truncate {name}", DENIED)
+        yield Attack(target.short, "insert", NOBODY, f"insert into {name} {rows}", DENIED)
+        yield Attack(target.short, "update", NOBODY, f"update {name} set {updated} = default where false", DENIED)
+        yield Attack(target.short, "delete", NOBODY, f"delete from {name} where false", DENIED)
+    if target.kind == "table":
+        yield Attack(target.short, "truncate", NOBODY, f"truncate {name}", DENIED)
 
 
-def _foreigner(target: Target, actor: Actor, stage: Stage) -> Iterator[Attack]:
+def _foreigner(target: Target, actor: Actor, stage: Stage, users: int) -> Iterator[Attack]:
     """A signed-in account that the victim's rows do not belong to, and that has hardly any of its own."""
-    name, own = target.name, actor.account == stage.outsider.accounts["member"]
+    name = target.name
     elsewhere = f"where {target.tenant} is distinct from {_literal(stage.outsider.id)}" if target.tenant else ""
-    if target.tenant or not own:
+    if target.kind == "copy":
+        yield Attack(target.short, "select", actor, f"select 1 from {name} where false", DENIED)
+    elif target.tenant or not users:
         yield Attack(target.short, "select", actor, f"select 1 from {name} {elsewhere} limit 1")
-    if row := target.rows.get(stage.victim.id):
+    if target.takes and (row := target.rows.get(stage.victim.id)):
         yield Attack(target.short, "insert", actor, _insert(target, row), DENIED)
-    if target.tenant and target.is_table:
-        # The outsider's own profile is the only row it may change.
-        mine = 1 if own and target.short == "users" else 0
+    if target.tenant and target.takes:
+        # Its own organization's members, and as the owner the organization, are the only rows it may change.
+        mine = {"users": users, "organizations": int(users > 1)}.get(target.short, 0)
         column = target.open_to("authenticated", "UPDATE")[0]
         update = f"update {name} set {column} = default where pg_temp.tripwire({mine})"
         yield Attack(target.short, "update", actor, update, NOTHING | {str(mine)})
         yield Attack(target.short, "delete", actor, f"delete from {name} where pg_temp.tripwire(0)")
-    if target.is_table:
+    if target.kind == "table":
         yield Attack(target.short, "truncate", actor, f"truncate {name}", DENIED)
 
 
 def _move(target: Target, stage: Stage) -> Iterator[Attack]:
-    if target.tenant == "organization_id" and target.is_table:
+    if target.tenant == "organization_id" and target.takes:
         owner = stage.victim.actor("owner", "owner moving rows to another organization")
         change = f"set organization_id = {_literal(stage.neighbour.id)} where pg_temp.tripwire(9)"
         yield Attack(target.short, "update (organization_id)", owner, f"update {target.name} {change}")
@@ -192,8 +237,8 @@ def _cross(target: Target, stage: Stage, by_name: dict[str, Target]) -> Iterator
         statement = f"update {target.name} set {values} {where}"
         owner = stage.neighbour.actor("owner", "owner pointing into another organization")
         yield Attack(target.short, verb, owner, statement, NOTHING | FOREIGN_KEY)
-        server = Actor("service_role", "server pointing into another organization")
-        yield Attack(target.short, verb, server, statement, FOREIGN_KEY)
+        server = replace(SERVER, label="server pointing into another organization")
+        yield Attack(target.short, verb, server, statement, DENIED | FOREIGN_KEY)
 
 
 def _insert(target: Target, row: dict[str, Any]) -> str:

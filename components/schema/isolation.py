@@ -22,11 +22,19 @@ from components.schema.connection import connect_from_environment
 from components.schema.migrations import SQL
 
 TRIPPED, SQLSTATE_LENGTH = "LEAK0", 5
-SESSION = ("set local lock_timeout = '2s'", "set local statement_timeout = '30s'")
+# All attacks are one statement, so each one has to find out by an index that a large table holds nothing for it.
+SESSION = (
+    "set local lock_timeout = '2s'",
+    "set local statement_timeout = '30s'",
+    "set local enable_seqscan = off",
+)
+CLOSE = "update public.organizations set status = 'closed' where id = %s"
 RUN = """
 select pg_temp.attack(a.role, a.claims, a.statement)
 from unnest(%s::text[], %s::text[], %s::text[]) with ordinality as a(role, claims, statement, n) order by a.n
 """
+
+Rows = list[tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -84,8 +92,8 @@ def check(connection: psycopg.Connection[Any]) -> Report:
     """
     stage = Stage.new()
     try:
-        targets, insiders = _prepare(connection, stage)
-        tried, wanted = attacks(stage, targets, insiders), controls(stage, targets)
+        targets, insiders, sealed = _prepare(connection, stage)
+        tried, wanted = attacks(stage, targets, insiders, sealed), controls(stage, targets)
         tries = [(each.actor.role, each.actor.claims, each.statement) for each in (*tried, *wanted)]
         results = [
             str(row[0]) for row in connection.execute(RUN, [list(column) for column in zip(*tries, strict=True)])
@@ -110,16 +118,20 @@ def main() -> None:
     sys.exit(0 if report.passed else 1)
 
 
-def _prepare(connection: psycopg.Connection[Any], stage: Stage) -> tuple[list[Target], list[tuple[str, ...]]]:
+def _prepare(connection: psycopg.Connection[Any], stage: Stage) -> tuple[list[Target], Rows, Rows]:
     connection.execute((SQL / "checks" / "isolation.sql").read_text(encoding="utf-8"))
-    with connection.pipeline(), connection.cursor() as targets, connection.cursor() as insiders:
+    with connection.pipeline():
         for command in SESSION:
             connection.execute(command)
         for each in stage.organizations:
-            connection.execute("select pg_temp.populate(%s, %s)", (each.id, Jsonb(each.accounts)))
-        targets.execute("select * from pg_temp.targets(%s::uuid[])", ([each.id for each in stage.organizations],))
-        insiders.execute("select * from pg_temp.insiders()")
-        return [Target(*row) for row in targets], insiders.fetchall()
+            filled = each is not stage.outsider
+            connection.execute("select pg_temp.populate(%s, %s, %s)", (each.id, Jsonb(each.accounts), filled))
+        connection.execute(CLOSE, (stage.neighbour.id,))
+        ids = [each.id for each in stage.organizations]
+        targets = connection.execute("select * from pg_temp.targets(%s::uuid[])", (ids,))
+        insiders = connection.execute("select * from pg_temp.insiders()")
+        sealed = connection.execute("select * from pg_temp.sealed()")
+    return [Target(*row) for row in targets], insiders.fetchall(), sealed.fetchall()
 
 
 def _findings(tries: Sequence[Attack], results: Sequence[str]) -> tuple[Finding, ...]:

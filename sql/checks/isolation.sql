@@ -27,8 +27,9 @@ begin
 end
 $$;
 
--- An organization with one account per role, and one row or more in every table.
-create function pg_temp.populate(organization uuid, accounts jsonb) returns void language plpgsql as $$
+-- An organization with one account per role and, unless it is to stay empty, one row or more in every table.
+create function pg_temp.populate(organization uuid, accounts jsonb, filled boolean default true) returns void
+language plpgsql as $$
 declare
   owner_id uuid; member_id uuid; company_id uuid; contact_id uuid; deal_id uuid; template_id uuid; campaign_id uuid;
   sequence_id uuid; account_id uuid; content_template_id uuid; post_id uuid;
@@ -39,7 +40,7 @@ begin
       case when key in ('owner', 'admin') then key else 'member' end,
       case when key = 'disabled' then key else 'active' end
     from jsonb_each_text(accounts);
-  if not accounts ? 'owner' then
+  if not filled then
     return;
   end if;
   select id into owner_id from public.users u where u.organization_id = organization and role = 'owner';
@@ -89,15 +90,20 @@ $$;
 
 -- Every table and view of the API with what an attack has to know about it; `rows` holds one row per organization.
 create function pg_temp.targets(organizations uuid[])
-returns table (name text, is_table boolean, tenant text, columns jsonb, keys jsonb, rows jsonb) language plpgsql as $$
+returns table (name text, kind text, tenant text, columns jsonb, keys jsonb, rows jsonb) language plpgsql as $$
 declare
   organization uuid; one jsonb;
 begin
-  for name, is_table, tenant, columns, keys in
-    select format('public.%I', c.relname), c.relkind in ('r', 'p'),
+  for name, kind, tenant, columns, keys in
+    select format('public.%I', c.relname), case when c.relkind in ('r', 'p') then 'table'
+        -- Neither a materialized view nor a foreign table has policies of its own.
+        when c.relkind in ('m', 'f') then 'copy'
+        -- Bits of what a view passes on: update, insert, delete.
+        when pg_relation_is_updatable(c.oid, false) & 28 = 28 then 'writable view' else 'view' end,
       case when c.oid = 'public.organizations'::regclass then 'id' else (select a.attname::text
         from pg_attribute a where a.attrelid = c.oid and a.attname = 'organization_id' and not a.attisdropped) end,
-      (select jsonb_object_agg(quote_ident(a.attname), (select jsonb_agg(r.rolname || ' ' || v.verb)
+      (select jsonb_object_agg(quote_ident(a.attname), (
+          select jsonb_agg(r.rolname || ' ' || v.verb) || jsonb_build_array(a.atthasdef or not a.attnotnull)
           from pg_roles r, unnest(array['INSERT', 'UPDATE']) v(verb)
           where r.rolname in ('anon', 'authenticated') and has_column_privilege(r.oid, c.oid, a.attnum, v.verb)))
         from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = ''),
@@ -110,13 +116,15 @@ begin
         where k.conrelid = c.oid and k.contype = 'f' and f.relnamespace = 'public'::regnamespace
           and f.oid <> 'public.organizations'::regclass)
     from pg_class c
-    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm')
+    where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p', 'v', 'm', 'f')
     order by c.relname
   loop
     rows := '{}';
-    if is_table and tenant is not null then
+    if tenant is not null and kind <> 'copy' then
       foreach organization in array organizations loop
-        execute format('select to_jsonb(t) from %s t where %I = $1 limit 1', name, tenant) into one using organization;
+        -- Not the owner's own row: that none may be added is another rule than that of the organization.
+        execute format('select to_jsonb(t) from %s t where %I = $1 order by to_jsonb(t) ->> ''role'' = ''owner'''
+          || ' nulls first limit 1', name, tenant) into one using organization;
         rows := rows || jsonb_build_object(organization, one);
       end loop;
     end if;
@@ -131,7 +139,8 @@ returns table (member text, name text, verb text, statement text) language sql a
   select role, 'users', format('update (%s)', part),
     format('update public.users set %s = %s where auth_user_id = auth.uid()', part, value)
   from unnest(array['owner', 'admin', 'member']) role, (values ('role', '''owner'''), ('status', '''active'''),
-    ('auth_user_id', 'gen_random_uuid()'), ('organization_id', 'gen_random_uuid()')) as forbidden(part, value)
+    ('email', '''x@isolation.invalid'''), ('auth_user_id', 'gen_random_uuid()'),
+    ('organization_id', 'gen_random_uuid()')) as forbidden(part, value)
   union all
   select role, 'users', format('insert (%s)', invited), format(
     'insert into public.users (organization_id, email, full_name, role)
@@ -143,8 +152,9 @@ returns table (member text, name text, verb text, statement text) language sql a
   from unnest(array['owner', 'admin', 'member']) role
   union all
   -- Tables that members only read; into the audit log they add, but not at a time of their choice.
-  select 'owner', name, split_part(template, ' ', 1), format(template, 'public.' || name)
-  from unnest(array['client_usage_metrics', 'subscription_history', 'analytics_snapshots', 'platform_metrics',
+  select role, name, split_part(template, ' ', 1), format(template, 'public.' || name)
+  from unnest(array['owner', 'admin', 'member']) role,
+    unnest(array['client_usage_metrics', 'subscription_history', 'analytics_snapshots', 'platform_metrics',
       'audit_log']) name,
     unnest(array['delete from %s where pg_temp.tripwire(0)',
       'update %s set created_at = now() where pg_temp.tripwire(0)',
@@ -155,9 +165,17 @@ returns table (member text, name text, verb text, statement text) language sql a
   from unnest(array['select 1 from public.notifications', 'update public.notifications set read_at = now()',
     'delete from public.notifications']) start
   union all
+  select 'owner', 'organizations', format('update (%s)', part),
+    format('update public.organizations set %s = %L', part, value)
+  from (values ('plan', 'scale'), ('status', 'closed'), ('slug', 'x'), ('billing_email', 'x@isolation.invalid'))
+    as forbidden(part, value)
+  union all
   values
-    ('owner', 'organizations', 'update (plan)', 'update public.organizations set plan = ''scale'''),
-    ('owner', 'organizations', 'update (status)', 'update public.organizations set status = ''closed'''),
+    ('owner', 'notifications', 'insert (user_id)',
+      'insert into public.notifications (organization_id, user_id, kind, title)
+        select organization_id, id, ''info'', ''x'' from public.users where auth_user_id is distinct from auth.uid()'),
+    ('owner', 'notifications', 'update (user_id)', 'update public.notifications set user_id = u.id
+        from public.users u where u.auth_user_id is distinct from auth.uid()'),
     ('member', 'organizations', 'update', 'update public.organizations set name = ''x'''),
     ('owner', 'organizations', 'insert', 'insert into public.organizations (name, slug) values (''x'', ''x'')'),
     ('owner', 'users', 'delete', 'delete from public.users where pg_temp.tripwire(0)'),
@@ -166,4 +184,51 @@ returns table (member text, name text, verb text, statement text) language sql a
     ('owner', 'audit_log', 'insert (user_id)',
       'insert into public.audit_log (organization_id, user_id, action, entity_type)
         select organization_id, id, ''x'', ''x'' from public.users where auth_user_id is distinct from auth.uid()')
+$$;
+
+-- What no role of the API may do at all, besides what it may not do with the tables and views of the API. Conditions
+-- that are false and values out of range leave the privilege alone to decide, and nothing happens where it is held.
+create function pg_temp.sealed() returns table (role text, name text, verb text, statement text) language sql as $$
+  with api as (select unnest(array['anon', 'authenticated', 'service_role']) as role),
+  relation as (
+    select n.nspname as space, c.relkind in ('r', 'p') as is_table, format('%I.%I', n.nspname, c.relname) as name,
+      (select quote_ident(attname) from pg_attribute where attrelid = c.oid and attnum > 0 and not attisdropped
+        and attgenerated = '' order by attnum limit 1) as part
+    from pg_class c join pg_namespace n on n.oid = c.relnamespace
+    where n.nspname in ('private', 'supabase_migrations', 'before_baseline') and c.relkind in ('r', 'p', 'v', 'm', 'f')
+      or c.oid = to_regclass('auth.users')
+  )
+  select role, name, split_part(template, ' ', 1), replace(replace(template, '{name}', name), '{part}', part)
+  from api, relation, unnest(array['select 1 from {name} where false',
+    'insert into {name} ({part}) select null where false', 'update {name} set {part} = default where false',
+    'delete from {name} where false', 'truncate {name}']) template
+  -- The accounts are Supabase's, and so is what its server may do with them.
+  where (is_table or template like 'select%') and (space <> 'auth' or role <> 'service_role')
+  union all
+  -- A sequence tells how much is added. Asked for outside the session's own numbers, it tells only who may ask.
+  select role, c.relname, verb, format(template, format('public.%I', c.relname))
+  from api, pg_class c,
+    (values ('usage', 'select currval(%L)'), ('update', 'select setval(%L, 0)')) as forbidden(verb, template)
+  where c.relkind = 'S' and c.relnamespace = 'public'::regnamespace
+    and (role = 'anon' or role = 'authenticated' and verb = 'update')
+  union all
+  -- Helpers, and what runs with its owner's rights in front of the API. Members may ask the helpers who they are.
+  select role, format('%s.%s', n.nspname, p.proname), 'execute',
+    format('select %I.%I(%s) from (select %s 1 offset 0) a where false', n.nspname, p.proname, given.names, given.nulls)
+  from api, pg_namespace n join pg_proc p on p.pronamespace = n.oid cross join lateral (
+    select string_agg('a.p' || at, ', ' order by at) as names,
+      string_agg(format('null::%s as p%s,', format_type(type, null), at), ' ' order by at) as nulls
+    from unnest(p.proargtypes) with ordinality as argument(type, at)
+  ) given
+  where (n.nspname = 'private' or n.nspname = 'public' and p.prosecdef and role <> 'service_role')
+    and p.prokind = 'f' and p.prorettype not in ('trigger'::regtype, 'event_trigger'::regtype)
+    and not (role = 'authenticated' and n.nspname = 'private'
+      and p.proname in ('current_organization', 'current_member', 'current_member_role'))
+  union all
+  select role, 'schema public', 'create', 'create table public.isolation_check ()' from api where role <> 'service_role'
+  union all
+  -- Not even the server rewrites history; it only goes with its organization.
+  select 'service_role', 'audit_log', split_part(template, ' ', 1), template
+  from unnest(array['update public.audit_log set action = action where false',
+    'delete from public.audit_log where false']) template
 $$;

@@ -96,7 +96,7 @@ def test_helpers_are_outside_the_api_and_pin_their_search_path(schema: Connectio
     assert all("SET search_path TO ''" in text for text in functions.values())
     asking = [text for name, text in functions.items() if ".current_" in name]
     assert len(asking) == 3
-    assert all("STABLE SECURITY DEFINER" in text for text in asking)
+    assert all("STABLE PARALLEL SAFE SECURITY DEFINER" in text for text in asking)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_helpers_are_outside_the_api_and_pin_their_search_path(schema: Connectio
         (
             "alter function private.current_member() security invoker",
             "function private.current_member()",
-            "STABLE",
+            "STABLE PARALLEL SAFE",
         ),
         ("alter table deals add column x text", "column public.deals.x", "added text"),
         (

@@ -17,6 +17,7 @@ alter table activities drop constraint activities_organization_id_contact_id_fke
 alter table activities add constraint simple foreign key (contact_id) references contacts (id)
 """
 OWN = "organization_id = (select private.current_organization())"
+BY_ADMIN = "(select private.current_member_role()) in ('owner', 'admin')"
 HOLES = {
     "row-level security off": ("alter table contacts disable row level security", "contacts: select as authenticated"),
     "policy open to read": ("alter policy users_select on users using (true)", "users: select as authenticated"),
@@ -93,6 +94,87 @@ HOLES = {
     "view around the policies": (
         "create view everyone as select * from contacts; grant select on everyone to authenticated",
         "everyone: select as authenticated (member of another organization): 1 row",
+    ),
+    "invitations into any organization": (
+        f"alter policy users_insert on users with check ({BY_ADMIN} and role <> 'owner')",
+        "users: insert as authenticated (owner of another organization): failed with SQLSTATE 23505",
+    ),
+    "any organization to edit": (
+        f"alter policy organizations_update on organizations using ({BY_ADMIN}) with check ({BY_ADMIN})",
+        "organizations: update as authenticated (owner of another organization): reached a row",
+    ),
+    "any organization to delete": (
+        "alter policy organizations_delete on organizations using"
+        " ((select private.current_member_role()) = 'owner' and status = 'closed')",
+        "organizations: delete as authenticated (owner of another organization): reached a row",
+    ),
+    "trust in what accounts say of themselves": (
+        "create policy x on deals for select to authenticated using"
+        " (organization_id::text = (auth.jwt() -> 'user_metadata' ->> 'organization_id'))",
+        "deals: select as authenticated (account without organization): 1 row",
+    ),
+    "view to write through": (
+        "create view all_deals as select * from deals; grant update (title) on all_deals to authenticated",
+        "all_deals: update as authenticated (member of another organization): reached a row",
+    ),
+    "view to delete through": (
+        "create view all_deals as select * from deals; grant delete on all_deals to anon",
+        "all_deals: delete as anon",
+    ),
+    "view to insert through": (
+        "create view all_deals as select * from deals; grant insert on all_deals to authenticated",
+        "all_deals: insert as authenticated (owner of another organization): 1 row",
+    ),
+    "materialized view": (
+        "create materialized view totals as select count(*) from deals; grant select on totals to authenticated",
+        "totals: select as authenticated (account without organization): not refused, no row",
+    ),
+    "sequence of other hands": (
+        "create sequence numbers; grant usage on numbers to anon",
+        "numbers: usage as anon (not signed in): failed with SQLSTATE 55000",
+    ),
+    "sequence to set back": (
+        "create sequence numbers; grant update on numbers to authenticated",
+        "numbers: update as authenticated",
+    ),
+    "helper for anon": (
+        "grant usage on schema private to anon; grant execute on function private.current_member() to anon",
+        "private.current_member: execute as anon (not signed in): not refused",
+    ),
+    "function with its owner's rights": (
+        "create function everything(since date, variadic text[]) returns setof contacts language sql security definer"
+        " as 'select * from public.contacts'; grant execute on function everything to authenticated",
+        "everything: execute as authenticated",
+    ),
+    "mark of ownership": (
+        "grant usage on schema private to authenticated; grant update on private.environment_mark to authenticated",
+        "private.environment_mark: update as authenticated",
+    ),
+    "ledger": (
+        "grant usage on schema supabase_migrations to anon;"
+        " grant select on supabase_migrations.schema_migrations to anon",
+        "supabase_migrations.schema_migrations: select as anon",
+    ),
+    "accounts": ("grant select on auth.users to authenticated", "auth.users: select as authenticated"),
+    "tables of anybody's making": (
+        "grant create on schema public to authenticated",
+        "schema public: create as authenticated",
+    ),
+    "history deletable by the server": (
+        "grant delete on audit_log to service_role",
+        "audit_log: delete as service_role (server): not refused",
+    ),
+    "history changeable by the server": (
+        "grant update on audit_log to service_role",
+        "audit_log: update as service_role",
+    ),
+    "notifications in somebody's place": (
+        f"alter policy notifications_member on notifications with check ({OWN})",
+        "notifications: insert (user_id) as authenticated (owner of the organization): 3 rows",
+    ),
+    "notifications moved to colleagues": (
+        f"alter policy notifications_member on notifications with check ({OWN})",
+        "notifications: update (user_id) as authenticated (owner of the organization): 1 row",
     ),
     "table of other hands": ("create table theirs (id int); grant insert on theirs to anon", "theirs: insert as anon"),
 }

@@ -77,7 +77,9 @@ BY_HAND = {
     "alter table contacts disable row level security": "rls public.contacts: disabled",
     "alter table activities force row level security": "rls public.activities: forced",
     "grant select on deals to anon": "grants public.deals: anon: SELECT",
-    "alter function private.current_member() security invoker": "function private.current_member(): STABLE",
+    "alter function private.current_member() security invoker": (
+        "function private.current_member(): STABLE PARALLEL SAFE"
+    ),
     "drop index idx_contacts_organization_status": "index public.contacts.idx_contacts_organization_status: missing",
     "alter table deals add x text default 'new'": "column public.deals.x: added text, default 'new'::text",
     "alter table deals alter stage set default 'proposal'": "column public.deals.stage: default 'proposal'::text",

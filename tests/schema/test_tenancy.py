@@ -101,6 +101,21 @@ def test_the_server_works_across_organizations_but_cannot_truncate(schema: Conne
         schema.execute("truncate audit_log")
 
 
+def test_the_server_adds_to_the_history_and_cannot_rewrite_it_yet_removes_it_with_its_organization(
+    schema: Connection, organization: str
+) -> None:
+    schema.execute("set local role service_role")
+    schema.execute(
+        "insert into audit_log (organization_id, action, entity_type) values (%s, 'imported', 'contact')",
+        (organization,),
+    )
+    for rewriting in ("update audit_log set action = 'nothing'", "delete from audit_log"):
+        with pytest.raises(psycopg.errors.InsufficientPrivilege), schema.transaction():
+            schema.execute(rewriting)
+    schema.execute("delete from organizations where id = %s", (organization,))
+    assert schema.execute("select from audit_log").rowcount == 0
+
+
 def test_a_change_moves_updated_at_and_never_created_at(schema: Connection, organization: str) -> None:
     schema.execute("update organizations set created_at = '2000-01-01', updated_at = '2000-01-01'")
     assert schema.execute("select created_at = now(), updated_at > created_at from organizations").fetchone() == (

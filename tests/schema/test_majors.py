@@ -1,0 +1,75 @@
+"""The same schema, catalog and isolation on every Postgres major that Supabase runs."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
+
+from components.schema.apply import apply
+from components.schema.catalog import compare, read_snapshot
+from components.schema.isolation import check
+from components.schema.migrations import read_migrations
+from components.schema.repair import repair
+from emulators.supabase.database import ProjectDatabases
+from tests.schema.conftest import Connection
+from tests.schema.majors import VERSIONS, MajorMissingError, server
+from tests.schema.mutants import REPORTED, SECURITY, mutants
+from tests.schema.test_repair import read
+
+pytestmark = pytest.mark.long
+
+
+@pytest.fixture(scope="module", params=VERSIONS)
+def dsn(request: pytest.FixtureRequest) -> Iterator[str]:
+    """A new project's database on a server of each major."""
+    try:
+        with server(request.param) as postgres:
+            databases, ref, password = ProjectDatabases(postgres), f"m{uuid4().hex[:18]}", uuid4().hex
+            databases.prepare()
+            databases.create(ref, password)
+            assert databases.version.startswith(f"{request.param}.")
+            where = {"host": databases.host, "port": databases.port, "dbname": ref}
+            yield make_conninfo(**where, user=databases.login(ref), password=password)
+    except MajorMissingError as error:
+        pytest.skip(str(error))
+
+
+@pytest.fixture
+def schema(dsn: str) -> Iterator[Connection]:
+    """A connection to the database with our schema; whatever the test does after that is rolled back."""
+    with psycopg.connect(dsn) as connection:
+        apply(connection, read_migrations(), snapshot=read_snapshot())
+        yield connection
+        connection.rollback()
+
+
+def test_the_catalog_reads_as_the_reviewed_snapshot_and_a_second_apply_does_nothing(schema: Connection) -> None:
+    assert read(schema) == read_snapshot()
+    schema.rollback()
+    again = apply(schema, read_migrations(), snapshot=read_snapshot())
+    assert (again.files, again.repaired, again.warnings) == ((), (), ())
+
+
+def test_every_attack_is_repelled_and_a_hole_is_named(schema: Connection) -> None:
+    assert str(check(schema)).endswith(" 0 leaks")
+    schema.execute("grant select on contacts to anon")
+    assert "leak: contacts: select as anon" in str(check(schema))
+
+
+@pytest.mark.parametrize("kind", SECURITY)
+def test_each_change_of_security_is_named_and_repaired(schema: Connection, kind: str) -> None:
+    schema.execute("grant create on schema public, private to service_role, authenticated")
+    for change in mutants(kind).values():
+        schema.execute(change)
+    live = read(schema)
+    assert set(mutants(kind)) <= set(compare(live, read_snapshot()).security)
+    assert repair(schema, live, live, read_snapshot())[0] == read_snapshot()
+
+
+@pytest.mark.parametrize("kind", REPORTED)
+def test_each_change_of_a_table_is_named(schema: Connection, kind: str) -> None:
+    for change in mutants(kind).values():
+        schema.execute(change)
+    assert set(mutants(kind)) <= set(compare(read(schema), read_snapshot()).other)
