@@ -4,6 +4,7 @@ What the files do not mention is None here, and left alone at Supabase.
 """
 
 import ipaddress
+import re
 from dataclasses import dataclass
 
 from components.layer import Layer
@@ -14,6 +15,8 @@ SERVICE_KEYS = frozenset(
 TIER_SERVICE_KEYS = frozenset({"pointInTimeRecovery", "ipv4"})
 MAILER_KEYS = frozenset({"host", "port", "user", "sender", "passwordGeneration"})
 RECOVERY_DAYS = (0, 7, 14, 28)
+SIZE = r"(nano|micro|small|medium|\d*x?large)(_optimized_(memory|cpu)|_high_memory)?"
+PLANS = ("growth", "scale", "starter")  # what the schema knows as tiers
 TOO_SMALL_FOR_RECOVERY = (None, "nano", "micro")
 
 
@@ -84,7 +87,11 @@ def _mailer(shared: Layer) -> Mailer | None:
     if (port := given.count("port", 587)) > 65535:
         raise given.refuse("port", port, "must be a port, 1 to 65535")
     generation = given.count("passwordGeneration", 1)
-    return Mailer(given.text("host"), port, given.text("user"), given.email("sender"), generation)
+    if not re.fullmatch(r"[A-Za-z0-9.:-]+", host := given.text("host")):
+        raise given.refuse("host", host, "must be a host name")
+    if not (user := given.text("user")).isprintable():
+        raise given.refuse("user", user, "must be one line")
+    return Mailer(host, port, user, given.email("sender"), generation)
 
 
 def _flag(layer: Layer, key: str) -> bool | None:

@@ -69,13 +69,11 @@ def read_schema(ref: str, password: str) -> dict[str, Any] | None:
         address = find_address(client, ref)
     if address is None:
         raise OperatorError("has no pooler address", f"project {ref}", "Run again in a minute.")
-    live = _read(ref, address, password)
-    if live is None:
-        return {"db_password": REFUSED}
-    return {**_digests(live), "version": max(live.migrations, default=""), "dsn": address.dsn}
+    found = _read(ref, address, password)
+    return {"db_password": REFUSED} if found is None else {**found, "dsn": address.dsn}
 
 
-def _read(ref: str, address: DatabaseAddress, password: str) -> Live | None:
+def _read(ref: str, address: DatabaseAddress, password: str) -> dict[str, Any] | None:
     try:
         connection = connect(address, password)
     except psycopg.OperationalError as error:
@@ -83,7 +81,16 @@ def _read(ref: str, address: DatabaseAddress, password: str) -> Live | None:
             return None
         raise OperatorError("the database does not answer", f"project {ref}", "Run again in a minute.") from error
     with connection:
-        return read_live(connection)
+        live = read_live(connection)
+        return {**_digests(live), **_mark(connection, live), "version": max(live.migrations, default="")}
+
+
+def _mark(connection: psycopg.Connection[Any], live: Live) -> dict[str, str]:
+    """Whose the database says it is: empty texts when it does not say, nothing when there is no table for it."""
+    if "table private.environment_mark" not in live.catalog:
+        return {}
+    row = connection.execute("select client_id, project_name from private.environment_mark").fetchone()
+    return dict(zip(("client_id", "project_name"), row or ("", ""), strict=True))
 
 
 def _digests(live: Live) -> dict[str, Any]:
