@@ -5,7 +5,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 # The program ends with the shell's input: when that is closed here, and also when this process is killed.
-RUN = '"$@" & read -r _; kill "$!"; wait'
+# The whole group goes, since a program may be a wrapper that leaves its own child behind; the shell waits for it.
+RUN = 'trap : TERM; "$@" & read -r _; kill 0; wait'
 PATIENCE = 10.0  # seconds
 
 

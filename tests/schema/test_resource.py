@@ -89,6 +89,21 @@ def test_a_change_by_hand_comes_back_as_an_input_with_the_objects_name(
     assert live["version"] == read_migrations()[-2].version
 
 
+def test_a_mark_changed_by_hand_comes_back_as_the_inputs_that_it_holds(
+    provider: DynamicProvider, wanted: dict[str, Any], made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    for change, seen in {
+        "update private.environment_mark set client_id = 'theirs'": {"client_id": "theirs"},
+        "delete from private.environment_mark": {"client_id": "", "project_name": ""},
+    }.items():
+        with made.connect() as connection:
+            connection.execute(change.encode())
+        assert provider.read(ref, outputs)[2] == wanted | seen
+    provider.update(ref, outputs, wanted)
+    assert provider.read(ref, outputs)[2] == wanted
+
+
 def test_weakened_security_fails_the_update_by_name(
     provider: DynamicProvider, wanted: dict[str, Any], made: Database
 ) -> None:
