@@ -39,9 +39,12 @@ def start_emulators(root: Path) -> Emulators:
     """
     ready = root / STATE / "ready.json"
     found = _read(ready)
+    command = [sys.executable, "-m", "emulators", "--state", str(STATE)]
+    if found and _answers(found) and _outdated(ready, root / "emulators"):
+        subprocess.run([*command, "stop"], cwd=root, capture_output=True, check=False)
+        found = None
     if found is None or not _answers(found):
-        command = [sys.executable, "-m", "emulators", "--detach", "--state", str(STATE)]
-        started = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+        started = subprocess.run([*command, "--detach"], cwd=root, capture_output=True, text=True, check=False)
         found = _read(ready)
         if started.returncode != 0 or found is None:
             said = started.stderr.strip().splitlines()
@@ -55,6 +58,11 @@ def _read(ready: Path) -> dict[str, Any] | None:
     except (FileNotFoundError, json.JSONDecodeError):
         return None
     return content
+
+
+def _outdated(ready: Path, code: Path) -> bool:
+    """Whether the emulators' own code changed since they started, as after an update of the repository."""
+    return any(file.stat().st_mtime > ready.stat().st_mtime for file in code.rglob("*.py"))
 
 
 def _answers(found: Mapping[str, Any]) -> bool:

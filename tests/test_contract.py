@@ -22,7 +22,7 @@ PROVIDERS = {
     "components.schema.resource": ("SchemaProvider", "Schema", "pulumi-python:dynamic/schema:Schema"),
 }
 
-PRODUCT_LINES = 5000
+PRODUCT_LINES = 5500
 LAYOUT = {
     tokenize.COMMENT,
     tokenize.NL,

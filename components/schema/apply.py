@@ -1,25 +1,33 @@
 """Apply the pending migrations in one transaction: DDL, ledger, ownership mark, and the proof of what came out.
 
 Three round trips however many statements there are: lock and ledger; everything pending with the catalog that results;
-commit. Two applies at once queue at an advisory lock, and the second finds nothing to do. Knows no Pulumi.
+commit. Repairing what was changed by hand takes one more. Two applies at once take turns by an advisory lock, and the
+second finds nothing to do. Only files that have to run outside a transaction part an upgrade into several; a new
+database takes them in its one. Knows no Pulumi.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any
 
 import psycopg
 
 from components.errors import OperatorError
 from components.schema import catalog, ledger
-from components.schema.migrations import Migration, Statement, code_start, position
+from components.schema.alone import run_alone
+from components.schema.failures import REMEDIES, MigrationError
+from components.schema.migrations import Migration, Statement
+from components.schema.repair import repair
 
-LOCK_KEY = 0x636C69656E74  # "client": one apply at a time per database
+LONGEST_WAIT, PAUSE = 120.0, 0.2  # seconds for another apply to end, and between two looks
 SESSION = (
     "begin",
-    # Waiting for another apply may take as long as that apply; waiting for a lock on a table blocks its readers.
-    "set local lock_timeout = '120s'",
-    f"select pg_advisory_xact_lock({LOCK_KEY})",
+    # Fails while another apply holds the lock, and takes the rest of the round trip with it. Waiting inside a
+    # transaction would keep a snapshot, which CREATE INDEX CONCURRENTLY of the other apply waits for: a deadlock.
+    f"select 1 / pg_try_advisory_xact_lock({ledger.LOCK_KEY})::integer",
+    # Whoever waits for a lock on a table blocks its readers.
     "set local lock_timeout = '5s'",
     "set local statement_timeout = '300s'",
 )
@@ -58,35 +66,14 @@ class Applied:
     Attributes:
         files: the migrations it applied, none when there was nothing to do.
         live: what the database holds now.
+        repaired: objects of the security part that were changed by hand and are now as reviewed again.
         warnings: objects outside the security part that are not as reviewed, and objects that are not ours.
     """
 
     files: tuple[str, ...]
     live: Live
+    repaired: tuple[str, ...]
     warnings: tuple[str, ...]
-
-
-class MigrationError(OperatorError):
-    """A statement failed: `where` is file:line:column, and the text shows the line with a caret under the column."""
-
-    def __init__(self, migration: Migration, statement: Statement, error: psycopg.Error) -> None:
-        diag = error.diag
-        told = diag.statement_position
-        offset = statement.offset + int(told) - 1 if told else code_start(statement)
-        line, column = position(migration.text, offset)
-        # The detail of a failed check is the whole row, a client's data.
-        detail = None if error.sqlstate == "23514" else diag.message_detail
-        notes = [f"{label}: {note}" for label, note in (("Detail", detail), ("Hint", diag.message_hint)) if note]
-        super().__init__(
-            f"{diag.message_primary or type(error).__name__} (SQLSTATE {error.sqlstate})",
-            f"{migration.file}:{line}:{column}",
-            " ".join([*notes, "Nothing was applied."]),
-        )
-        source = migration.text.splitlines()[line - 1].replace("\t", " ")
-        self.args = (f"{self.args[0]}\n  {source}\n  {' ' * (column - 1)}^",)
-
-
-MigrationError.__module__ = "builtins"
 
 
 def apply(
@@ -106,29 +93,42 @@ def apply(
 
     Raises:
         MigrationError: a statement failed.
-        OperatorError: ledger and files disagree, the result is not what was reviewed, or the database went away.
+        OperatorError: ledger and files disagree, the result is not what was reviewed and cannot be repaired, or the
+            database went away.
     """
-    autocommit = connection.autocommit
+    autocommit, files, repaired = connection.autocommit, list[str](), list[str]()
     try:
         # The driver's own BEGIN would cost a round trip; ours travels with what follows it.
         connection.autocommit = True
-        with connection.cursor() as cursor:
-            rows = lock_ledger(connection, cursor)
+        while True:
+            with connection.cursor() as cursor:
+                rows = lock_ledger(connection, cursor)
             todo = ledger.pending(migrations, rows)
-            live = Live({row.version: row.digest or "" for row in rows}, run(connection, todo, mark))
-        live.migrations.update({migration.version: migration.digest for migration in todo})
-        differences = catalog.compare(live.catalog, snapshot) if snapshot is not None else catalog.Differences()
-        if differences.security:
-            raise _unreviewed(differences.security)
-        connection.commit()
+            # Nobody waits for a table that is not there yet.
+            batch = todo if not rows else tuple(takewhile(lambda each: not each.alone, todo))
+            rest = todo[len(batch) :]
+            before, objects = run(connection, batch, mark)
+            # What was reviewed is the end; only an index or a validated constraint may still be missing.
+            if snapshot is not None and all(migration.alone for migration in rest):
+                objects, undone = repair(connection, before, objects, snapshot)
+                repaired += undone
+            if rest:
+                connection.execute("select pg_advisory_lock(%s)", (ledger.LOCK_KEY,))  # outlives the transaction
+            connection.commit()
+            files += [migration.file for migration in batch]
+            if not rest:
+                break
+            run_alone(connection, rest[0])
+            files.append(rest[0].file)
     except psycopg.Error as error:
         raise database_error(error, "Nothing was applied unless the connection was lost at the very end.") from error
     finally:
         if not connection.closed:
             connection.rollback()
             connection.autocommit = autocommit
-    foreign = (f"{name} (not ours)" for name in differences.foreign)
-    return Applied(tuple(migration.file for migration in todo), live, (*differences.other, *foreign))
+    applied = {row.version: row.digest or "" for row in rows} | {each.version: each.digest for each in batch}
+    warnings = catalog.compare(objects, snapshot).warnings(snapshot) if snapshot is not None else ()
+    return Applied(tuple(files), Live(applied, objects), tuple(repaired), warnings)
 
 
 def read_live(connection: psycopg.Connection[Any]) -> Live:
@@ -155,31 +155,49 @@ def read_live(connection: psycopg.Connection[Any]) -> Live:
 def database_error(error: psycopg.Error, remedy: str = "") -> OperatorError:
     """What the database said, in one line."""
     said = error.diag.message_primary or str(error) or type(error).__name__
-    return OperatorError(f"{said} (SQLSTATE {error.sqlstate})" if error.sqlstate else said, "database", remedy)
+    told = f"{said} (SQLSTATE {error.sqlstate})" if error.sqlstate else said
+    return OperatorError(told, "database", f"{REMEDIES.get(error.sqlstate or '', '')} {remedy}".strip())
 
 
 def lock_ledger(connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any]) -> list[ledger.Row]:
-    """Begin a transaction that holds the ledger alone, and read it."""
-    with connection.pipeline():
-        for command in (*SESSION, *ledger.CREATE.split(";")):
-            connection.execute(command)
-        cursor.execute(ledger.READ)
-    return [ledger.Row(*row) for row in cursor]
+    """Begin a transaction that holds the ledger alone, and read it; waits for another apply to end.
+
+    Raises:
+        OperatorError: another apply did not end in time.
+    """
+    deadline = time.monotonic() + LONGEST_WAIT
+    while True:
+        try:
+            with connection.pipeline():
+                for command in (*SESSION, *ledger.CREATE.split(";")):
+                    connection.execute(command)
+                cursor.execute(ledger.READ)
+            return [ledger.Row(*row) for row in cursor]
+        except psycopg.errors.DivisionByZero:
+            connection.rollback()
+        if time.monotonic() > deadline:
+            raise OperatorError("another apply is still running", "database", "Run again when it has ended.")
+        time.sleep(PAUSE)
 
 
-def run(connection: psycopg.Connection[Any], todo: Sequence[Migration], mark: Mark | None) -> dict[str, str]:
-    """Run migrations in the open transaction, in one round trip, and read the catalog they lead to."""
+def run(
+    connection: psycopg.Connection[Any], todo: Sequence[Migration], mark: Mark | None
+) -> tuple[dict[str, str], dict[str, str]]:
+    """Run migrations in the open transaction, in one round trip, and read the catalog before and after them."""
     sent: list[tuple[Migration, Statement, psycopg.Cursor[Any]]] = []
-    objects = connection.cursor()
+    before, objects = connection.cursor(), connection.cursor()
     try:
         with connection.pipeline():
+            if todo:
+                connection.execute("set local search_path = ''")
+                before.execute(catalog.query())
+                connection.execute("set local search_path = default")
             for migration in todo:
                 for statement in migration.statements:
                     # No parameters: percent signs in SQL stay what they are.
                     cursor = connection.cursor()
-                    sent.append((migration, statement, cursor.execute(statement.text)))
-                texts = [statement.text for statement in migration.statements]
-                connection.execute(ledger.INSERT, (migration.version, migration.name, texts))
+                    sent.append((migration, statement, cursor.execute(statement.in_transaction)))
+                connection.execute(ledger.INSERT, ledger.record(migration))
             if mark:
                 connection.execute(MARK, (mark.client_id, mark.project_name))
             connection.execute("set local search_path = ''")
@@ -189,13 +207,5 @@ def run(connection: psycopg.Connection[Any], todo: Sequence[Migration], mark: Ma
         if failed and error.sqlstate:
             raise MigrationError(*failed, error) from None
         raise
-    return dict(objects.fetchall())
-
-
-def _unreviewed(objects: Sequence[str]) -> OperatorError:
-    named = ", ".join(objects[:5]) + (f" and {len(objects) - 5} more" if len(objects) > 5 else "")
-    return OperatorError(
-        f"security is not as reviewed in sql/snapshot.json: {named}",
-        "database",
-        "Nothing was applied. Undo what was changed by hand, or run make snapshot and review a new migration.",
-    )
+    after = dict(objects.fetchall())
+    return dict(before.fetchall()) if todo else after, after

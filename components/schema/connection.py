@@ -1,16 +1,22 @@
 """How the command-line tools here connect: libpq's variables, or `DATABASE_URL` with the password in `PGPASSWORD`."""
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from components.errors import OperatorError
+from components.supabase.client import Client
+from components.supabase.database import DatabaseAddress, connect, refused, temporary_address
 
 
 def connect_from_environment() -> psycopg.Connection[Any]:
     """Connect to the database the environment names; encrypted unless it is on this machine.
+
+    Where a project's database refuses the password and the environment holds a Supabase token, a temporary login is
+    asked for.
 
     Raises:
         OperatorError: the connection string cannot be read, or the database refused.
@@ -22,5 +28,17 @@ def connect_from_environment() -> psycopg.Connection[Any]:
             options.setdefault("sslmode", os.environ.get("PGSSLMODE", "require"))
         return psycopg.connect(make_conninfo("", **options))
     except psycopg.Error as error:
+        if refused(error) and (address := _project(options)):
+            with Client.from_environment() as client:
+                return connect(temporary_address(client, address), "")
         reason = " ".join(str(error).split())
         raise OperatorError(reason, "database", "Check DATABASE_URL and PGPASSWORD.") from None
+
+
+def _project(options: Mapping[str, Any]) -> DatabaseAddress | None:
+    """The database of a Supabase project, when it is one and there is a token to ask about it."""
+    role, _, ref = str(options.get("user", "")).partition(".")
+    if not ref or not os.environ.get("SUPABASE_ACCESS_TOKEN"):
+        return None
+    port = int(options.get("port", 5432))
+    return DatabaseAddress(str(options["host"]), port, f"{role}.{ref}", str(options.get("dbname", "postgres")), port)

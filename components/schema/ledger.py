@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from components.errors import OperatorError
 from components.schema.migrations import Migration
 
+LOCK_KEY = 0x636C69656E74  # "client": who holds it may change the ledger, one per database
 CREATE = """
 create schema if not exists supabase_migrations;
 create table if not exists supabase_migrations.schema_migrations (
@@ -17,6 +18,8 @@ READ = """
 select version, coalesce(name, ''), encode(sha256(convert_to(array_to_string(statements, chr(30)), 'UTF8')), 'hex')
 from supabase_migrations.schema_migrations order by version collate "C"
 """
+HAS_IT = "the database has what the file makes"
+DELETE = "delete from supabase_migrations.schema_migrations where version = %s"
 INSERT = "insert into supabase_migrations.schema_migrations (version, name, statements) values (%s, %s, %s)"
 
 
@@ -29,6 +32,11 @@ class Row:
     digest: str | None
 
 
+def record(migration: Migration) -> tuple[str, str, list[str]]:
+    """What `INSERT` writes of a migration."""
+    return migration.version, migration.name, [statement.text for statement in migration.statements]
+
+
 def pending(migrations: Sequence[Migration], rows: Sequence[Row]) -> tuple[Migration, ...]:
     """The migrations that are still to be applied, oldest first.
 
@@ -37,24 +45,31 @@ def pending(migrations: Sequence[Migration], rows: Sequence[Row]) -> tuple[Migra
             older than the newest applied one.
     """
     files: Mapping[str, Migration] = {migration.version: migration for migration in migrations}
-    applied = {row.version: row for row in rows}
     for row in rows:
         if row.version not in files:
             raise OperatorError(
                 "is applied in the database but has no file",
                 f"migration {row.version} {row.name}".rstrip(),
-                "Restore sql/migrations from the checkout that applied it.",
+                f"Restore sql/migrations from the checkout that applied it. {_mark('it was undone', 'reverted', row)} "
+                "If another script made the tables: python -m components.schema.baseline.",
             )
         if row.digest != files[row.version].digest:
             raise OperatorError(
                 "was edited after it had been applied" if row.digest else "is applied, but the ledger holds no SQL",
                 files[row.version].file,
-                "Restore the file and put the change into a new migration.",
+                f"Restore the file and put the change into a new migration. {_mark(HAS_IT, 'applied', row)}",
             )
+    applied = {row.version for row in rows}
     newest = max(applied, default="")
     todo = tuple(migration for migration in migrations if migration.version not in applied)
     if late := next((migration for migration in todo if migration.version < newest), None):
         raise OperatorError(
-            f"is older than {newest}, which is already applied", late.file, "Give it a timestamp after the newest one."
+            f"is older than {newest}, which is already applied",
+            late.file,
+            f"Give it a timestamp after the newest one. {_mark(HAS_IT, 'applied', late)}",
         )
     return todo
+
+
+def _mark(condition: str, verb: str, what: Row | Migration) -> str:
+    return f"If {condition}: python -m components.schema.history {verb} {what.version}."

@@ -2,6 +2,9 @@
 
 A migration's digest is taken over its statements, because those are what the ledger keeps: one rule compares a file
 with what any database has applied, whether we or the CLI applied it.
+
+A file whose first line is `-- transaction: none` runs alone and outside a transaction: it holds the one statement that
+could not run inside one, or would block its readers and writers there.
 """
 
 import functools
@@ -24,6 +27,19 @@ FORBIDDEN = re.compile(
     r"|lock(?=\s+table)|\\\w*",
     re.IGNORECASE,
 )
+ALONE = "-- transaction: none"
+# What may run alone can be repeated: an interrupted run is continued by the next.
+REPEATABLE = re.compile(
+    r"create\s+(?:unique\s+)?index\s+concurrently\s+if\s+not\s+exists\s+(?P<index>\w+)\s+on\s+(?P<table>[\w.]+)"
+    r"|drop\s+index\s+concurrently\s+if\s+exists\s|alter\s+table\s+[\w.]+\s+validate\s+constraint\s",
+    re.IGNORECASE,
+)
+CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
+NEVER_INSIDE = re.compile(
+    r"(?:(?:create\s+(?:unique\s+)?|drop\s+)index|reindex\s.*?)\s+concurrently|vacuum|alter\s+system",
+    re.IGNORECASE | re.DOTALL,
+)
+MOST_BYTES = 1_000_000  # a migration holds definitions; splitting takes seconds beyond this
 
 
 @dataclass(frozen=True)
@@ -37,6 +53,19 @@ class Statement:
 
     text: str
     offset: int
+
+    @property
+    def repeatable(self) -> re.Match[str] | None:
+        """What it says of itself when it may run outside a transaction: groups `index` and `table`, may be None."""
+        return REPEATABLE.match(self.text, code_start(self) - self.offset)
+
+    @property
+    def in_transaction(self) -> str:
+        """The statement as it may run inside a transaction, each character in its place."""
+        if not (found := self.repeatable):
+            return self.text
+        head, code = self.text[: found.start()], self.text[found.start() :]
+        return head + CONCURRENTLY.sub(" " * len("concurrently"), code, count=1)
 
 
 @dataclass(frozen=True)
@@ -64,6 +93,11 @@ class Migration:
     def digest(self) -> str:
         """SHA-256 of the statements, in hexadecimal; the ledger's query computes the same."""
         return hashlib.sha256("\x1e".join(each.text for each in self.statements).encode()).hexdigest()
+
+    @property
+    def alone(self) -> bool:
+        """Whether it runs outside a transaction."""
+        return self.text.partition("\n")[0].rstrip() == ALONE
 
 
 @functools.cache
@@ -105,25 +139,50 @@ def _read(path: Path) -> Migration:
     match = FILE_NAME.fullmatch(path.name)
     if not match:
         raise OperatorError("is not named <UTC timestamp of 14 digits>_<lower_case_name>.sql", str(path))
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise OperatorError(f"cannot be read: {type(error).__name__}", str(path)) from None
+    text = _text(path)
     migration = Migration(match["version"], match["name"], text, _split(text))
     if not migration.statements:
         raise OperatorError("holds no statement", migration.file, "Write the migration or remove the file.")
-    for statement in migration.statements:
-        start = code_start(statement)
-        if found := FORBIDDEN.match(text, start):
-            end = found.end()
-            if end == len(text) or not (text[end].isalnum() or text[end] == "_"):
-                line, column = position(text, start)
-                raise OperatorError(
-                    f"{found[0]} does not belong into a migration",
-                    f"{migration.file}:{line}:{column}",
-                    "Each apply is one transaction of ours.",
-                )
+    starts = [code_start(statement) for statement in migration.statements]
+    if migration.alone and not (len(starts) == 1 and migration.statements[0].repeatable):
+        raise OperatorError(
+            "runs outside a transaction, so it must be one statement that can be repeated",
+            migration.file,
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS, DROP INDEX CONCURRENTLY IF EXISTS or VALIDATE CONSTRAINT.",
+        )
+    for start in starts:
+        _require_transactional(migration, start)
     return migration
+
+
+def _text(path: Path) -> str:
+    # The Supabase CLI keeps bytes as they are; a mark or carriage returns would make its ledger differ from ours.
+    try:
+        content = path.read_bytes()
+        text = content.decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise OperatorError(f"cannot be read: {type(error).__name__}", str(path), "Save it as UTF-8.") from None
+    if len(content) > MOST_BYTES:
+        size = f"is {len(content) / 1e6:.1f} MB, more than a migration may be"
+        raise OperatorError(size, str(path), "Load data with a script of its own; definitions are small.")
+    if text.startswith("\ufeff"):
+        raise OperatorError("begins with a byte order mark", str(path), "Save it as UTF-8 without one.")
+    if "\r" in text:
+        raise OperatorError("has carriage returns", str(path), "Save it with Unix line ends (git: text eol=lf).")
+    return text
+
+
+def _require_transactional(migration: Migration, start: int) -> None:
+    text = migration.text
+    found, remedy = FORBIDDEN.match(text, start), "Each apply is one transaction of ours."
+    if not migration.alone and not found:
+        found = NEVER_INSIDE.match(text, start)
+        remedy = f"It cannot run inside a transaction: give it a file of its own whose first line is {ALONE}"
+    if not found or re.match(r"\w", text[found.end() : found.end() + 1]):
+        return
+    line, column = position(text, start)
+    where = f"{migration.file}:{line}:{column}"
+    raise OperatorError(f"{found[0]} does not belong into a migration", where, remedy)
 
 
 def _split(text: str) -> tuple[Statement, ...]:

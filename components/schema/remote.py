@@ -44,7 +44,7 @@ def apply_schema(props: Mapping[str, Any], before_write: Callable[[], None]) -> 
         mark = Mark(str(props["client_id"]), str(props["project_name"]))
         before_write()
         applied = apply(connection, migrations, mark=mark, snapshot=catalog.read_snapshot())
-    for line in applied.warnings:
+    for line in (*(f"{name}: repaired" for name in applied.repaired), *applied.warnings):
         sys.stderr.write(f"schema of {props['project_name']}: {line}\n")
     applied_at = datetime.now(UTC).isoformat(timespec="seconds")
     return {**_digests(applied.live), "version": migrations[-1].version, "dsn": address.dsn, "applied_at": applied_at}
@@ -70,10 +70,16 @@ def read_schema(ref: str, password: str) -> dict[str, Any] | None:
     if address is None:
         raise OperatorError("has no pooler address", f"project {ref}", "Run again in a minute.")
     found = _read(ref, address, password)
-    return {"db_password": REFUSED} if found is None else {**found, "dsn": address.dsn}
+    if found is None:
+        return {"db_password": REFUSED}
+    live, mark = found
+    files, snapshot = {each.version: each.digest for each in read_migrations()}, catalog.read_snapshot()
+    # Only a database that all migrations have reached can be told from the snapshot in words.
+    told = {"catalog": catalog.readable(live.catalog, snapshot)} if live.migrations == files else {}
+    return {**_digests(live), **told, **mark, "version": max(live.migrations, default=""), "dsn": address.dsn}
 
 
-def _read(ref: str, address: DatabaseAddress, password: str) -> dict[str, Any] | None:
+def _read(ref: str, address: DatabaseAddress, password: str) -> tuple[Live, dict[str, str]] | None:
     try:
         connection = connect(address, password)
     except psycopg.OperationalError as error:
@@ -82,7 +88,7 @@ def _read(ref: str, address: DatabaseAddress, password: str) -> dict[str, Any] |
         raise OperatorError("the database does not answer", f"project {ref}", "Run again in a minute.") from error
     with connection:
         live = read_live(connection)
-        return {**_digests(live), **_mark(connection, live), "version": max(live.migrations, default="")}
+        return live, _mark(connection, live)
 
 
 def _mark(connection: psycopg.Connection[Any], live: Live) -> dict[str, str]:

@@ -37,7 +37,7 @@ def take(connection: psycopg.Connection[Any]) -> str:
     try:
         with connection.cursor() as cursor:
             lock_ledger(connection, cursor)
-        objects = run(connection, read_migrations(), None)
+        _, objects = run(connection, read_migrations(), None)
     except psycopg.Error as error:
         raise database_error(error) from error
     finally:

@@ -94,7 +94,7 @@ def change(client: Client, ref: str, old_password: str, wanted: Wanted) -> None:
         return
     if old_password != wanted.db_password:
         client.set_password(ref, wanted.db_password)
-        wait_for_database(client, ref, wanted.db_password, timeout=wanted.timeout)
+        wait_for_database(client, ref, wanted.db_password, timeout=wanted.timeout, changed=True)
     if wanted.instance_size and client.instance_size(ref) != wanted.instance_size:
         client.set_instance_size(ref, wanted.instance_size)
         wait_for_active(client, ref, timeout=wanted.timeout)

@@ -25,6 +25,7 @@ from components.supabase.models import (
     ProfileRecord,
     ProjectRecord,
     RegionRecord,
+    TemporaryLogin,
     parse,
 )
 from components.supabase.transport import Transport
@@ -218,6 +219,12 @@ class Client(AbstractContextManager["Client"]):
     def poolers(self, ref: str) -> list[PoolerRecord]:
         """Where to log in; the direct host answers on IPv6 only."""
         return self._list(PoolerRecord, f"/v1/projects/{ref}/config/database/pooler")
+
+    def temporary_login(self, ref: str) -> TemporaryLogin:
+        """A login of the project's database for some minutes; its one predecessor no longer works."""
+        path = f"/v1/projects/{ref}/cli/login-role"
+        answer = self._http.write("POST", path, {"read_only": False})
+        return self._decoded(path, lambda: parse(TemporaryLogin, answer), "POST")
 
     def ownership_mark(self, ref: str) -> OwnershipMark | None:
         """The mark in the project's database, or None when it has none.

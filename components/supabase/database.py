@@ -1,21 +1,23 @@
 """Reaching a project's database: through the pooler, whose address only the API knows. Knows no Pulumi."""
 
 import ipaddress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
 from urllib.parse import quote
 
 import psycopg
+import stamina
 
 from components.supabase.client import Client
 from components.supabase.errors import ApiError, WrongPasswordError
-from components.supabase.models import PoolerRecord
+from components.supabase.models import PoolerRecord, TemporaryLogin
 from components.supabase.waiting import Pending, project_on_its_way, wait_until
 
 TRANSACTION_PORT, SESSION_PORT = 6543, 5432
 MOST_REFUSALS = 3  # the pooler bans an address that fails again and again
 PAUSE_AFTER_REFUSAL = 10.0  # seconds; the pooler caches the old password for a moment
+BECOME = "select set_config('role', %s, false) where current_user = session_user"
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,7 @@ class DatabaseAddress:
     Attributes:
         port: of session mode.
         transaction_port: of transaction mode (no prepared statements).
+        temporary: the login to use instead of `user` and its password, where those do not open the database.
     """
 
     host: str
@@ -32,6 +35,7 @@ class DatabaseAddress:
     user: str
     database: str
     transaction_port: int
+    temporary: TemporaryLogin | None = field(default=None, repr=False)
 
     @property
     def dsn(self) -> str:
@@ -42,6 +46,11 @@ class DatabaseAddress:
     def transaction_dsn(self) -> str:
         """The same for transaction mode."""
         return self._dsn(self.transaction_port)
+
+    @property
+    def ref(self) -> str:
+        """The project: the pooler knows each role as `<role>.<ref>`."""
+        return self.user.partition(".")[2]
 
     def _dsn(self, port: int) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -81,22 +90,45 @@ def connect(address: DatabaseAddress, password: str, *, timeout: float = 10.0, *
     """Log in, in session mode, encrypted unless the host is this machine.
 
     Args:
+        password: of `address.user`; not looked at when the address brings a temporary login.
         timeout: seconds to wait for the connection.
         kwargs: passed to `psycopg.connect`.
 
     Raises:
         psycopg.OperationalError: no login; `login` tells the causes apart.
+        ApiError: there is no temporary login to be had.
     """
+    if (given := address.temporary) is None:
+        return _open(address, address.user, password, timeout, kwargs)
+    for attempt in stamina.retry_context(on=refused, attempts=4, timeout=None, wait_initial=3, wait_max=3):
+        with attempt:
+            if attempt.num == 3:  # somebody else has asked meanwhile, which changes the password
+                with Client.from_environment() as client:
+                    given = client.temporary_login(address.ref)
+            return _become(_open(address, f"{given.role}.{address.ref}", given.password, timeout, kwargs), address)
+    raise AssertionError("stamina lets the last error through")
+
+
+def _open(
+    address: DatabaseAddress, user: str, password: str, timeout: float, options: dict[str, Any]
+) -> psycopg.Connection:
     return psycopg.connect(
         host=address.host,
         port=address.port,
-        user=address.user,
+        user=user,
         dbname=address.database,
         password=password,
         sslmode="prefer" if _loopback(address.host) else "require",
         connect_timeout=max(2, round(timeout)),
-        **{"application_name": "client-environments", **kwargs},
+        **{"application_name": "client-environments", **options},
     )
+
+
+def _become(connection: psycopg.Connection, address: DatabaseAddress) -> psycopg.Connection:
+    """Act as the address's role for the whole session: a temporary login inherits nothing from it."""
+    connection.execute(BECOME, (address.user.partition(".")[0],))
+    connection.commit()  # a rollback would undo it
+    return connection
 
 
 def login(address: DatabaseAddress, password: str) -> Login:
@@ -104,31 +136,42 @@ def login(address: DatabaseAddress, password: str) -> Login:
     try:
         connect(address, password).close()
     except psycopg.OperationalError as error:
-        # libpq hands out no SQLSTATE for a failed connection, so the server's words have to do.
-        text = str(error)
-        if error.sqlstate == "28P01" or "password authentication failed" in text:
+        if refused(error):
             return Login.REFUSED
+        text = str(error)
         return Login.NOT_YET if "FATAL" in text or "not found" in text else Login.NO_ANSWER
     return Login.ACCEPTED
 
 
-def wait_for_database(client: Client, ref: str, password: str, *, timeout: float) -> DatabaseAddress:
+def refused(error: Exception) -> bool:
+    """Whether a connection failed because of its password."""
+    # libpq hands out no SQLSTATE for a failed connection, so the server's words have to do.
+    return isinstance(error, psycopg.OperationalError) and "password authentication failed" in str(error)
+
+
+def wait_for_database(
+    client: Client, ref: str, password: str, *, timeout: float, changed: bool = False
+) -> DatabaseAddress:
     """Wait until a login works; the project's other services may still be starting.
+
+    A password that the database refuses, because the state was lost or somebody changed it, is left alone: the
+    address then brings a temporary login.
 
     Args:
         timeout: seconds until giving up.
+        changed: the password has just been set, so that it works in a moment, and nothing else will do.
 
     Returns:
         the address that the login worked on.
 
     Raises:
-        WrongPasswordError: refused three times, ten seconds apart.
+        WrongPasswordError: refused three times, ten seconds apart, or there is no temporary login to be had.
         OperatorError: the project is in a terminal state, or the deadline passed; names the last state seen.
     """
-    refused = 0
+    refusals = 0
 
     def probe() -> DatabaseAddress | Pending:
-        nonlocal refused
+        nonlocal refusals
         record = project_on_its_way(client, ref)
         address = find_address(client, ref)
         if address is None:
@@ -136,17 +179,33 @@ def wait_for_database(client: Client, ref: str, password: str, *, timeout: float
         outcome = login(address, password)
         if outcome is Login.ACCEPTED:
             return address
-        refused += outcome is Login.REFUSED
-        if refused == MOST_REFUSALS:
+        if outcome is Login.REFUSED and not changed:
+            return temporary_address(client, address)
+        refusals += outcome is Login.REFUSED
+        if refusals == MOST_REFUSALS:
             raise WrongPasswordError(
-                f"the database refused the password {refused} times",
+                f"the database refused the password {refusals} times",
                 f"project {ref}",
                 "Run `refresh`, then `up`: it sets the password that the state holds.",
             )
-        pause = PAUSE_AFTER_REFUSAL if outcome is Login.REFUSED else None
-        return Pending(f"{record.status}, {outcome.value}", pause)
+        return Pending(f"{record.status}, {outcome.value}", PAUSE_AFTER_REFUSAL if outcome is Login.REFUSED else None)
 
     return wait_until(probe, what=f"database of project {ref}", timeout=timeout)
+
+
+def temporary_address(client: Client, address: DatabaseAddress) -> DatabaseAddress:
+    """The same database, by a login that the service makes for a few minutes; no password changes.
+
+    Raises:
+        WrongPasswordError: the service does not make one.
+    """
+    try:
+        return replace(address, temporary=client.temporary_login(address.ref))
+    except ApiError as error:
+        if error.transient:
+            raise
+        what = f"the database refuses the password of the state, and there is no temporary login: {error.reason}"
+        raise WrongPasswordError(what, f"project {address.ref}", error.remedy) from error
 
 
 def _loopback(host: str) -> bool:

@@ -67,6 +67,8 @@ class ApiError(OperatorError):
             return f"Give the access token: {', '.join(self.missing_permissions)}."
         if self.forbidden:
             return "The access token may not do this; check its scope and your role in the organization."
+        if self.status == 402:
+            return "The organization's plan does not include this; see its billing page in the Supabase dashboard."
         if self.status is None or self.status < 300:
             return "Check the network and SUPABASE_API_URL, then run again."
         return "Run again in a minute." if self.transient else ""

@@ -1,7 +1,7 @@
 """What we read of the Management API's answers. Unknown fields and unknown enum values are survived on purpose."""
 
 from collections.abc import Mapping
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, field, fields
 from typing import Any, TypeVar
 
 T = TypeVar("T")
@@ -27,11 +27,11 @@ def parse(kind: type[T], value: Any) -> T:
     if not isinstance(value, Mapping):
         raise MalformedError(f"expected an object with the fields of {kind.__name__}, got {type(value).__name__}")
     given = {}
-    for field in fields(kind):  # type: ignore[arg-type]
-        if value.get(field.name) is not None:
-            given[field.name] = value[field.name]
-        elif field.default is MISSING:
-            raise MalformedError(f"the answer lacks '{field.name}' ({kind.__name__})")
+    for each in fields(kind):  # type: ignore[arg-type]
+        if value.get(each.name) is not None:
+            given[each.name] = value[each.name]
+        elif each.default is MISSING:
+            raise MalformedError(f"the answer lacks '{each.name}' ({kind.__name__})")
     return kind(**given)
 
 
@@ -95,6 +95,14 @@ class PoolerRecord:
     db_user: str
     db_name: str
     database_type: str = "PRIMARY"
+
+
+@dataclass(frozen=True)
+class TemporaryLogin:
+    """A login that the service makes for some minutes; it inherits nothing, but may become `postgres`."""
+
+    role: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True)

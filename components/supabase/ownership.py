@@ -1,5 +1,6 @@
 """Ours or not: a project that exists under the wanted name is taken only with proof."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import pulumi
@@ -32,29 +33,28 @@ class Wanted:
 def take(client: Client, found: ProjectRecord, wanted: Wanted) -> str:
     """Prove that the project is ours, or adopt it when told to, and give its ref. Nothing changes before the proof.
 
-    Proof is a login with our password, or our mark in the database. Only a password refused twice, ten seconds
-    apart, and no mark mean that it is somebody else's.
+    Proof is our mark in the database, which outlives a lost state, or a login with our password. Only no mark and a
+    password refused twice, ten seconds apart, mean that it is somebody else's. What is ours keeps its password.
 
     Raises:
         OperatorError: it is in another region, it is not ours, or neither can be proved.
     """
     require_region(found, wanted.region)
+    with suppress(OperatorError):  # a database that is still coming up; the login waits for it
+        if marked(client, found, wanted.client_id):
+            _tell_lost_password(client, found, wanted)
+            return found.ref
     if _password_works(client, found.ref, wanted):
         return found.ref
-    try:
-        ours = marked(client, found, wanted.client_id)
-    except OperatorError:
-        if not wanted.adopt:
-            raise
-        ours = False
-    if not ours and not wanted.adopt:
+    if not wanted.adopt:
+        if marked(client, found, wanted.client_id):
+            return found.ref
         raise foreign(found, wanted.client_id, "its database refuses our password and")
-    reason = f"it holds the mark of client '{wanted.client_id}'" if ours else "`adopt: true`"
     pulumi.log.warn(
-        f"{_named(found)}: resetting the database password, because {reason}; whoever uses the old one must change"
+        f"{_named(found)}: resetting the database password, because `adopt: true`; whoever uses the old one must change"
     )
     client.set_password(found.ref, wanted.db_password)
-    wait_for_database(client, found.ref, wanted.db_password, timeout=wanted.timeout)
+    wait_for_database(client, found.ref, wanted.db_password, timeout=wanted.timeout, changed=True)
     return found.ref
 
 
@@ -96,6 +96,15 @@ def foreign(found: ProjectRecord, client_id: str, evidence: str = "its database"
         f"Choose another project name, or set `adopt: true` in Pulumi.{client_id}.yaml to take it over and"
         " reset its database password.",
     )
+
+
+def _tell_lost_password(client: Client, found: ProjectRecord, wanted: Wanted) -> None:
+    address = find_address(client, found.ref)
+    if address and login(address, wanted.db_password) is Login.REFUSED:
+        pulumi.log.warn(
+            f"{_named(found)}: found again by our mark. The state does not hold its database password, which stays as"
+            " it is; temporary logins do until `rotate` sets a new one."
+        )
 
 
 def _named(found: ProjectRecord) -> str:

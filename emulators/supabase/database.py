@@ -1,7 +1,9 @@
 """A database per project in one Postgres server, each like a new Supabase project's, each with a login of its own."""
 
 import hashlib
+import secrets
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,7 +15,8 @@ from emulators.postgres import Postgres
 from emulators.supabase.postgrest import DataApi
 
 HERE = Path(__file__).parent
-READER = "supabase_read_only_user"
+READER, OWNER = "supabase_read_only_user", "postgres"
+TEMPORARY, TEMPORARY_SECONDS = "cli_login_postgres", 300
 LOCK = 0x5B  # whoever prepares a server that several emulators share
 
 
@@ -26,7 +29,7 @@ class ProjectDatabases:
         with postgres.admin() as admin:
             row = admin.execute("select rolsuper from pg_roles where rolname = 'postgres'").fetchone()
             # Row-level security proves nothing to a superuser, so the owner must not be one.
-            self.owner = "project_owner" if row and row[0] else "postgres"
+            self.owner = "project_owner" if row and row[0] else OWNER
         # Named after its content, so that a newer version of this file makes a newer template.
         self._template = f"supabase_{hashlib.sha256(self._script('database.sql').encode()).hexdigest()[:12]}"
 
@@ -80,6 +83,23 @@ class ProjectDatabases:
             command = sql.SQL("alter role {} password {}")
             admin.execute(command.format(sql.Identifier(self.login(ref)), sql.Literal(password)))
 
+    def renew_temporary_login(self, ref: str) -> dict[str, Any]:
+        """The one temporary login of a project, made or given another password: it may become the owner, no more."""
+        name, password = f"{TEMPORARY}.{ref}", secrets.token_urlsafe(24)
+        login = sql.Identifier(name)
+        with self._postgres.admin() as admin:
+            if admin.execute("select from pg_roles where rolname = %s", (name,)).fetchone() is None:
+                admin.execute(sql.SQL("create role {} login noinherit").format(login))
+                admin.execute(sql.SQL("grant {} to {}").format(sql.Identifier(self.owner), login))
+                admin.execute(sql.SQL("grant connect on database {} to {}").format(sql.Identifier(ref), login))
+                if self.owner != OWNER:
+                    # Where a superuser of somebody else's has the owner's name, nobody may become it.
+                    admin.execute(sql.SQL("alter role {} set role = {}").format(login, sql.Literal(self.owner)))
+            until = datetime.now(UTC) + timedelta(seconds=TEMPORARY_SECONDS)
+            command = sql.SQL("alter role {} password {} valid until {}")
+            admin.execute(command.format(login, sql.Literal(password), sql.Literal(until.isoformat())))
+        return {"role": TEMPORARY, "password": password, "ttl_seconds": TEMPORARY_SECONDS}
+
     def set_login(self, ref: str, *, allowed: bool) -> None:
         """Let a project's login in or keep it out, as pausing does; connections that are open end."""
         with self._postgres.admin() as admin:
@@ -102,7 +122,7 @@ class ProjectDatabases:
             copies = admin.execute("select datname from pg_database where starts_with(datname, %s)", (f"copy_{name}_",))
             for each in [name, *(copy for (copy,) in copies)]:
                 admin.execute(sql.SQL("drop database if exists {} with (force)").format(sql.Identifier(each)))
-            for login in (self.login(name), self.data_api.login(name)):
+            for login in (self.login(name), f"{TEMPORARY}.{name}", self.data_api.login(name)):
                 admin.execute(sql.SQL("drop role if exists {}").format(sql.Identifier(login)))
 
     def query(self, ref: str, text: str, parameters: Sequence[Any], *, read_only: bool) -> list[dict[str, Any]]:

@@ -28,6 +28,15 @@ def _password(call: Call) -> Any:
     return {"message": "Successfully updated password"}
 
 
+def _login_role(call: Call) -> Any:
+    project = projects.find(call)
+    if call.fields({"read_only": bool})["read_only"]:
+        raise RefusedError(400, "read_only: not emulated")
+    if not projects.database_up(call, project):
+        raise RefusedError(500, "Failed to create login role")
+    return call.databases.renew_temporary_login(project["ref"])
+
+
 def _query(call: Call) -> Any:
     project = projects.find(call)
     given = call.fields({"query": str}, {"parameters": list, "read_only": bool})
@@ -53,4 +62,5 @@ ROUTES = [
     route("GET", "/v1/projects/{ref}/config/database/pooler", _pooler),
     route("PATCH", "/v1/projects/{ref}/database/password", _password),
     route("POST", "/v1/projects/{ref}/database/query", _query, 201),
+    route("POST", "/v1/projects/{ref}/cli/login-role", _login_role, 201),
 ]

@@ -1,8 +1,8 @@
 -- Every object of the schemas public and private that is not an extension's, with a definition that reads the same on
 -- Postgres 15 to 18. Run it with an empty search_path, so that names in definitions are qualified.
--- The owner and its rights are left out: a reviewer cares for what comes through the API.
+-- The rights of an owner outside the API are left out: a reviewer cares for what comes through the API.
 with relation as (
-  select c.oid, c.relkind, c.relacl, c.reloptions, c.relrowsecurity, c.relforcerowsecurity,
+  select c.oid, c.relkind, c.relowner, c.relacl, c.reloptions, c.relrowsecurity, c.relforcerowsecurity,
     n.nspname || '.' || c.relname as name
   from pg_catalog.pg_class c join pg_catalog.pg_namespace n on n.oid = c.relnamespace
   where n.nspname in ('public', 'private') and c.relkind in ('r', 'p', 'v', 'm', 'f', 'S')
@@ -27,6 +27,11 @@ acl as (
   from routine f, aclexplode(coalesce(f.proacl, acldefault('f', f.proowner))) x
   union all
   select 'schema', n.oid, null, x.* from pg_catalog.pg_namespace n, aclexplode(n.nspacl) x where n.nspname = 'private'
+  union all
+  -- Row-level security does not bind an owner. Told of the API's roles only, like every other right.
+  select kind, oid, null, owner, owner, 'OWNER', false
+  from (select 'relation', oid, relowner from relation union all select 'routine', oid, proowner from routine)
+    as owned(kind, oid, owner)
 ),
 privilege as (
   select acl.kind, acl.oid, coalesce(g.rolname, 'PUBLIC') as grantee,

@@ -6,10 +6,10 @@ document.title = config.clientName;
 find("brand").textContent = config.clientName;
 
 /** Call the project's API with the publishable key and, once signed in, the person's token. */
-async function api(path, body) {
+async function api(path, body, method = body ? "POST" : "GET") {
   const token = session && { authorization: `Bearer ${session.access_token}` };
   const answer = await fetch(config.url + path, {
-    method: body ? "POST" : "GET",
+    method,
     headers: { apikey: config.publishableKey, "content-type": "application/json", ...token },
     body: body && JSON.stringify(body),
   });
@@ -24,6 +24,17 @@ function show(next) {
   else sessionStorage.removeItem("session");
   find("login").hidden = Boolean(session);
   find("account").hidden = !session;
+  find("choose").hidden = !session?.invited;
+}
+
+/** An invitation's link brings a session in the address's fragment, or why it does not; it leaves the history at once. */
+async function fromLink() {
+  const given = new URLSearchParams(location.hash.slice(1));
+  if (given.size) history.replaceState(null, "", location.pathname);
+  if (given.has("error_description")) find("error").textContent = given.get("error_description");
+  if (!given.has("access_token")) return null;
+  session = { access_token: given.get("access_token") };
+  return { ...session, user: await api("/auth/v1/user"), invited: true };
 }
 
 /** Row-level security decides what these queries return: no filter by organization is needed. */
@@ -62,11 +73,28 @@ find("login").addEventListener("submit", async (event) => {
   }
   button.disabled = false;
 });
+find("choose").addEventListener("submit", async (event) => {
+  event.preventDefault();
+  const { password } = Object.fromEntries(new FormData(event.target));
+  try {
+    await api("/auth/v1/user", { password }, "PUT");
+    show({ ...session, invited: false });
+    find("organization").focus();
+  } catch (error) {
+    find("refused").textContent = error.message;
+  }
+});
 find("logout").addEventListener("click", () => {
   show(null);
   find("email").focus();
 });
 
+try {
+  session = (await fromLink()) || session;
+} catch (error) {
+  show(null);
+  find("error").textContent = error.message;
+}
 const health = await (await fetch("/api/health")).json();
 find("health").textContent = health.status === "ok" ? "All systems working" : `Not connected: ${health.error}`;
 if (session) await enter(session);

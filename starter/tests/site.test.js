@@ -26,8 +26,8 @@ beforeEach(() => {
 
 test("the page labels every field and loads nothing from elsewhere", async () => {
   const page = await (await get("/")).text();
-  const inputs = [...page.matchAll(/<input id="(\w+)"/g)].map((found) => found[1]);
-  assert.deepEqual(inputs, ["email", "password"]);
+  const inputs = [...page.matchAll(/<input id="([\w-]+)"/g)].map((found) => found[1]);
+  assert.deepEqual(inputs, ["email", "password", "new-password"]);
   for (const id of inputs) assert.match(page, new RegExp(`<label for="${id}">`));
   assert.doesNotMatch(page, /(src|href)="(https?:)?\/\//);
 });

@@ -68,11 +68,13 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
     assert "probe" in found["follows"]
     (hand,) = found["hand"]
     assert (hand["resource"], hand["operation"]) == ("schema", "update")
-    assert any("deals" in name for name in hand["properties"])
+    assert hand["properties"] == ['catalog["rls public.deals: disabled"]']
     assert "deals" in (client.root / "report.md").read_text()
-    code, changed = client("up")
+    code, changed = client("up", "--refresh")
     assert (code, changed["error"]) == (0, None)
-    assert statuses(changed) == every("unchanged") | {"supabase": "updated", "github": "updated", "vercel": "updated"}
+    steps = dict.fromkeys(("supabase", "database", "github", "vercel"), "updated")
+    assert statuses(changed) == every("unchanged") | steps
+    assert client.query(SECURITY) == [(21, 25, 21)]
     assert client.state()["project"]["id"] == ref
 
 

@@ -3,12 +3,13 @@
 import json
 import os
 import socket
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from automation import installer, workspace
+from automation import installer, local, workspace
 from automation.installer import find_pulumi
 from automation.local import start_emulators
 from automation.workspace import TOKENS, open_workspace
@@ -98,3 +99,26 @@ def test_emulators_that_cannot_start_are_one_line(tmp_path: Path) -> None:
     (state / "ready.json").write_text(json.dumps({"pid": 2**22 + 1, "exports": {}, "services": {}}))
     with pytest.raises(OperatorError, match=r"^emulators: .*No module named"):
         start_emulators(tmp_path)
+
+
+def test_emulators_of_older_code_are_stopped_before_new_ones_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ready = tmp_path / ".local/emulators/ready.json"
+    ready.parent.mkdir(parents=True)
+    asked: list[str] = []
+
+    def run(command: list[str], **_: object) -> subprocess.CompletedProcess[str]:
+        asked.append(command[-1])
+        ready.write_text(json.dumps({"pid": os.getpid(), "exports": {}, "services": {}}))
+        return subprocess.CompletedProcess(command, 0, "", "")
+
+    monkeypatch.setattr(local.subprocess, "run", run)
+    start_emulators(tmp_path)
+    start_emulators(tmp_path)
+    assert asked == ["--detach"]
+    (tmp_path / "emulators").mkdir()
+    (tmp_path / "emulators/app.py").touch()
+    os.utime(tmp_path / "emulators/app.py", (ready.stat().st_mtime + 1,) * 2)
+    start_emulators(tmp_path)
+    assert asked[1:] == ["stop", "--detach"]

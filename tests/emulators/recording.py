@@ -1,7 +1,7 @@
-"""Keeps what an emulator answered, bodies and all, so that a test can judge it."""
+"""Keeps what an emulator was asked and what it answered, bodies and all, so that a test can judge it."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -9,10 +9,13 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 @dataclass
 class Answer:
-    """One answer; `body` is what its JSON says, None when it has none."""
+    """One answer, and what it answers; `body` is what its JSON says, None when it has none."""
 
     method: str
     path: str
+    query: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    sent: bytes = b""
     status: int = 0
     raw: bytes = b""
 
@@ -32,8 +35,15 @@ class Recorder:
         if scope["type"] != "http" or scope["path"].startswith("/_"):
             await self._app(scope, receive, send)
             return
-        answer = Answer(scope["method"], scope["path"].removeprefix("/api/v3"))
+        headers = {name.decode(): value.decode() for name, value in scope["headers"]}
+        path = scope["path"].removeprefix("/api/v3")
+        answer = Answer(scope["method"], path, scope["query_string"].decode(), headers)
         self.answers.append(answer)
+
+        async def heard() -> Message:
+            message = await receive()
+            answer.sent += message.get("body", b"")
+            return message
 
         async def kept(message: Message) -> None:
             if message["type"] == "http.response.start":
@@ -42,7 +52,7 @@ class Recorder:
                 answer.raw += message.get("body", b"")
             await send(message)
 
-        await self._app(scope, receive, kept)
+        await self._app(scope, heard, kept)
 
     def take(self) -> list[Answer]:
         """The answers since the last time somebody asked."""

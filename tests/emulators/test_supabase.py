@@ -11,11 +11,9 @@ from uuid import uuid4
 
 import httpx
 import pytest
-from openapi_core.testing import MockRequest, MockResponse
-from werkzeug.datastructures import MultiDict
 
 from tests.conftest import Local
-from tests.supabase.management import BASE, contract, recorded
+from tests.supabase.management import contract_faults, recorded
 
 PASSWORD = "correct-horse-battery-staple"
 ORGANIZATION = "/v1/organizations/local-agency"
@@ -94,20 +92,11 @@ ANSWERS: dict[str, Any] = {
 def test_requests_and_answers_keep_the_published_contract(ask: Ask, project: str, route: str) -> None:
     method, _, address = route.partition(" ")
     body, key = ANSWERS[route], ask("GET", f"{project}/api-keys").json()[-1]["id"]
-    target = httpx.URL(f"{BASE}{address.replace('{}', project).replace('{key}', key)}")
-    answer = ask(method, str(target).removeprefix(BASE), **({"json": body} if body else {}))
-    asked = MockRequest(
-        BASE,
-        method.lower(),
-        target.path,
-        args=MultiDict(target.params.multi_items()),
-        data=json.dumps(body).encode() if body else None,
-        content_type="application/json",
-    )
-    contract().validate_request(asked)
-    contract().validate_response(
-        asked, MockResponse(answer.content, answer.status_code, content_type="application/json")
-    )
+    target = address.replace("{}", project).replace("{key}", key)
+    answer = ask(method, target, **({"json": body} if body else {}))
+    assert answer.is_success
+    sent = json.dumps(body).encode() if body else b""
+    assert contract_faults(method, target, sent, answer.status_code, answer.content) == []
 
 
 # A recorded folder and the route that it answers; what the service leaves out on some days may be missing.

@@ -75,8 +75,9 @@ def _names(outcome: Outcome) -> Iterator[Name]:
         if step.operation in QUIET or step.unknown_only or is_component(step.type):
             continue
         for path in map(parsed, step.changed):
-            inside = path[0] in {"catalog", "migrations"}
-            yield (step.name, *map(str, path[: 2 if inside else 1]))
+            # What became of an object stands after its name.
+            inside = [str(path[1]).partition(": ")[0]] if path[0] in {"catalog", "migrations"} else []
+            yield (step.name, str(path[0]), *inside)
 
 
 def covered() -> set[Name]:

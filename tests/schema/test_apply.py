@@ -174,7 +174,7 @@ def test_a_file_older_than_the_newest_applied_one_is_refused(empty: Connection, 
 def test_a_migration_that_weakens_security_unreviewed_is_rolled_back(empty: Connection, folder: Folder) -> None:
     apply(empty, read_migrations(), snapshot=read_snapshot())
     open_policy = "alter policy contacts_member on public.contacts using (true);"
-    with pytest.raises(OperatorError, match=r"policy public\.contacts\.contacts_member \(changed\)"):
+    with pytest.raises(OperatorError, match=r"policy public\.contacts\.contacts_member \(using \(true\)\)"):
         apply(empty, folder({"20990101000000_open.sql": open_policy}), snapshot=read_snapshot())
     assert read_live(empty).catalog == read_snapshot()
 
@@ -183,10 +183,9 @@ def test_other_differences_and_foreign_objects_are_told_and_not_touched(empty: C
     apply(empty, read_migrations(), snapshot=read_snapshot())
     empty.execute("create table public.theirs (id int); drop index public.idx_contacts_organization_status")
     empty.commit()
-    assert apply(empty, read_migrations(), snapshot=read_snapshot()).warnings == (
-        "index public.contacts.idx_contacts_organization_status (missing)",
-        "table public.theirs (not ours)",
-    )
+    index, table = apply(empty, read_migrations(), snapshot=read_snapshot()).warnings
+    assert index.startswith("index public.contacts.idx_contacts_organization_status: missing. Undo it: CREATE INDEX ")
+    assert table == "table public.theirs: not made by our migrations, left alone"
 
 
 def test_the_mark_is_one_row_that_follows_the_latest_apply(empty: Connection) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from components.schema.catalog import SNAPSHOT, compare, query, read_snapshot
+from components.schema.catalog import SECURITY, SNAPSHOT, compare, digests, query, read_snapshot, readable
 from components.schema.snapshot import take
 from tests.schema.conftest import Connection
 
@@ -100,41 +100,81 @@ def test_helpers_are_outside_the_api_and_pin_their_search_path(schema: Connectio
 
 
 @pytest.mark.parametrize(
-    ("change", "security", "other"),
+    ("change", "name", "what"),
     [
-        ("alter policy deals_member on deals using (true)", "policy public.deals.deals_member (changed)", ""),
-        ("drop policy deals_member on deals", "policy public.deals.deals_member (missing)", ""),
-        ("create policy x on deals to anon using (true)", "policy public.deals.x (added)", ""),
-        ("alter table deals disable row level security", "rls public.deals (changed)", ""),
-        ("alter table deals force row level security", "rls public.deals (changed)", ""),
-        ("grant select on deals to anon", "grants public.deals (changed)", ""),
-        ("grant update (role) on users to authenticated", "grants public.users (changed)", ""),
-        ("grant usage on schema private to public", "schema private (changed)", ""),
-        ("grant execute on function private.touch() to public", "function private.touch() (changed)", ""),
+        ("alter policy deals_member on deals using (true)", "policy public.deals.deals_member", "using (true)"),
+        (
+            "alter policy deals_member on deals to anon",
+            "policy public.deals.deals_member",
+            "permissive all to anon",
+        ),
+        ("drop policy deals_member on deals", "policy public.deals.deals_member", "missing"),
+        (
+            """create policy "It's: all" on deals for update to anon using (true)""",
+            "policy public.deals.It's: all",
+            "added permissive update to anon, using (true)",
+        ),
+        ("alter table deals disable row level security", "rls public.deals", "disabled"),
+        ("alter table deals force row level security", "rls public.deals", "forced"),
+        ("grant select on deals to anon", "grants public.deals", "anon: SELECT"),
+        ("grant update (role) on users to anon", "grants public.users", "anon: UPDATE (role)"),
+        (
+            "revoke all on deals from service_role",
+            "grants public.deals",
+            "without service_role: DELETE, INSERT, SELECT, UPDATE",
+        ),
+        ("grant usage on schema private to public", "schema private", "rights: PUBLIC: USAGE"),
+        (
+            "grant execute on function private.touch() to public",
+            "function private.touch()",
+            "rights: PUBLIC: EXECUTE",
+        ),
         (
             "alter function private.current_member() security invoker",
-            "function private.current_member() (changed)",
-            "",
+            "function private.current_member()",
+            "STABLE",
         ),
-        ("alter table deals add column x text", "", "column public.deals.x (added)"),
-        ("alter table deals alter stage set default 'proposal'", "", "column public.deals.stage (changed)"),
+        ("alter table deals add column x text", "column public.deals.x", "added text"),
+        (
+            "alter table deals alter stage set default 'proposal'",
+            "column public.deals.stage",
+            "default 'proposal'::text",
+        ),
+        ("alter table deals alter stage drop not null", "column public.deals.stage", "without not null"),
         (
             "drop index idx_audit_log_organization_created_at",
-            "",
-            "index public.audit_log.idx_audit_log_organization_created_at (missing)",
+            "index public.audit_log.idx_audit_log_organization_created_at",
+            "missing",
         ),
         (
             "alter table deals drop constraint deals_amount_check",
-            "",
-            "constraint public.deals.deals_amount_check (missing)",
+            "constraint public.deals.deals_amount_check",
+            "missing",
         ),
-        ("alter table deals disable trigger deals_touch", "", "trigger public.deals.deals_touch (changed)"),
+        ("alter table deals disable trigger deals_touch", "trigger public.deals.deals_touch", "(disabled)"),
     ],
 )
-def test_a_change_by_hand_is_named(schema: Connection, change: str, security: str, other: str) -> None:
+def test_a_change_by_hand_is_named_with_what_changed(schema: Connection, change: str, name: str, what: str) -> None:
+    live = drifted(schema, change)
+    found = compare(live, read_snapshot())
+    kind = name.split()[0]
+    assert (found.security if kind in SECURITY else found.other) == {name: what}
+    assert len(found.security) + len(found.other) == 1
+    told = readable(live, read_snapshot())
+    assert set(told) - set(read_snapshot()) == {f"{name}: {what}"}
+
+
+def test_a_table_that_the_api_owns_is_a_right(schema: Connection) -> None:
+    live = drifted(schema, "grant create on schema public to service_role; alter table deals owner to service_role")
+    found = compare(live, read_snapshot())
+    assert ", OWNER, " in found.security["grants public.deals"]
+
+
+def test_a_catalog_as_reviewed_reads_as_the_snapshots_digests(schema: Connection) -> None:
+    assert readable(drifted(schema, "select 1"), read_snapshot()) == digests(read_snapshot())
+
+
+def drifted(schema: Connection, change: str) -> dict[str, str]:
     schema.execute(change)
     schema.execute("set local search_path = ''")
-    live = dict(schema.execute(query()).fetchall())
-    found = compare(live, read_snapshot())
-    assert found.security == ((security,) if security else ())
-    assert found.other == ((other,) if other else ())
+    return dict(schema.execute(query()).fetchall())

@@ -4,9 +4,10 @@ from pathlib import Path
 import pytest
 
 from components.errors import OperatorError
-from components.schema.migrations import Migration, code_start, position, read_migrations
+from components.schema.migrations import ALONE, Migration, code_start, position, read_migrations
 
 Folder = Callable[..., tuple[Migration, ...]]
+INDEX = "create index concurrently if not exists a on public.b (c)"
 
 
 def test_statements_are_split_as_written_without_semicolon(folder: Folder) -> None:
@@ -21,7 +22,7 @@ def test_statements_are_split_as_written_without_semicolon(folder: Folder) -> No
 
 def test_a_digest_follows_the_statements_and_nothing_else(folder: Folder) -> None:
     names = ("20260101000000_a.sql", "20260101000001_b.sql", "20260101000002_c.sql")
-    a, b, c = folder(dict(zip(names, ("select 1;", "\ufeffselect 1;\n\n", "select 2;"), strict=True)), ours=False)
+    a, b, c = folder(dict(zip(names, ("select 1;", "select 1;\n\n", "select 2;"), strict=True)), ours=False)
     assert a.digest == b.digest != c.digest
 
 
@@ -47,6 +48,17 @@ def test_our_own_files_are_in_order_and_survive_the_way_through_the_supabase_cli
         ({"20260101000000_a.sql": "-- x\n\\i other.sql"}, "\\i does not belong"),
         ({"20260101000000_a.sql": "lock table x;"}, "lock does not belong"),
         ({"20260101000000_a.sql": "set  local x = 1;"}, "set  local does not belong"),
+        ({"20260101000000_a.sql": "\ufeffselect 1;"}, "begins with a byte order mark"),
+        ({"20260101000000_a.sql": "select 1;\r\n"}, "has carriage returns"),
+        ({"20260101000000_a.sql": "select 1;" * 600_000}, "is 5.4 MB, more than a migration may be"),
+        (
+            {"20260101000000_a.sql": "create index\nconcurrently a on b (c);"},
+            "a file of its own whose first line is --",
+        ),
+        ({"20260101000000_a.sql": "select 1;\n vacuum;"}, "20260101000000_a.sql:2:2: vacuum does not belong"),
+        ({"20260101000000_a.sql": f"{ALONE}\nvacuum;"}, "must be one statement that can be repeated"),
+        ({"20260101000000_a.sql": f"{ALONE}\ncreate index concurrently a on b (c);"}, "one statement that can be rep"),
+        ({"20260101000000_a.sql": f"{ALONE}\n{INDEX};\n{INDEX};"}, "must be one statement that can be repeated"),
     ],
 )
 def test_what_is_no_migration_is_refused_by_name(folder: Folder, files: dict[str, str], expected: str) -> None:
@@ -64,3 +76,14 @@ def test_a_file_that_is_not_utf8_is_refused(tmp_path: Path) -> None:
     (tmp_path / "20260101000000_a.sql").write_bytes(b"select '\xff'")
     with pytest.raises(OperatorError, match="UnicodeDecodeError"):
         read_migrations(tmp_path)
+
+
+def test_a_statement_of_its_own_can_run_inside_a_transaction_too_with_each_character_in_its_place(
+    folder: Folder,
+) -> None:
+    text = f"{ALONE}\n-- concurrently, so that nobody waits\n{INDEX};\n"
+    (migration,) = folder({"20260101000000_a.sql": text}, ours=False)
+    (statement,) = migration.statements
+    assert migration.alone
+    assert statement.text == text.rstrip(";\n")
+    assert statement.in_transaction == text.rstrip(";\n").replace("index concurrently", "index             ")

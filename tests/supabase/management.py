@@ -10,6 +10,9 @@ from typing import Any
 import httpx
 import pytest
 from openapi_core import Config, OpenAPI
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.testing import MockRequest, MockResponse
+from werkzeug.datastructures import MultiDict
 
 SHARED = Path(__file__).parents[3] / "shared"
 CONTRACT = SHARED / "openapi" / "supabase-management-v1.json"
@@ -44,6 +47,26 @@ def contract() -> OpenAPI:
     document["servers"] = [{"url": BASE}]
     # The published document breaks the meta-schema in places; requests are validated all the same.
     return OpenAPI.from_dict(document, config=Config(spec_validator_cls=None))
+
+
+def contract_faults(method: str, target: str, sent: bytes, status: int, raw: bytes) -> list[str]:
+    """What in a request and its answer the contract does not allow; `target` is the path with its query.
+
+    The contract describes no refusal, so of one only the words are asked for.
+    """
+    address = httpx.URL(f"{BASE}{target}")
+    query = MultiDict(address.params.multi_items())
+    kind = "application/json"
+    asked = MockRequest(BASE, method.lower(), address.path, args=query, data=sent or None, content_type=kind)
+    try:
+        contract().validate_request(asked)
+        if status < 400:
+            contract().validate_response(asked, MockResponse(raw, status, content_type=kind))
+        elif not isinstance(json.loads(raw)["message"], str):
+            return [f"{method} {target} {status}: no message"]
+    except (OpenAPIError, ValueError, KeyError) as error:
+        return [f"{method} {target} {status}: {error} {error.__cause__ or ''}"]
+    return []
 
 
 class Script(httpx.BaseTransport):

@@ -1,5 +1,6 @@
 """Ours or not, and the ambiguous create: every outcome of a login and of our mark, on a made-up clock."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -24,6 +25,7 @@ PROJECT = {"ref": REF, "name": "client-acme-prod", "region": "eu-west-2", "statu
 POOLER = {"db_host": "aws-1.pooler.test", "db_port": 6543, "db_user": f"postgres.{REF}", "db_name": "postgres"}
 LIST = "GET /v1/organizations/agency/projects"
 PASSWORD_ROUTE = f"PATCH /v1/projects/{REF}/database/password"
+LOGIN_ROLE = f"POST /v1/projects/{REF}/cli/login-role"
 QUERY = f"POST /v1/projects/{REF}/database/query"
 MARK = (201, [{"client_id": "acme", "project_name": "client-acme-prod"}])
 FOREIGN_MARK = (201, [{"client_id": "bolt", "project_name": "client-acme-prod"}])
@@ -71,7 +73,7 @@ def test_a_project_of_another_name_or_on_its_way_out_is_not_found() -> None:
 def test_a_login_with_our_password_is_proof(logins: list[Login]) -> None:
     logins += [Login.ACCEPTED]
     script = run()
-    assert not {"POST /v1/projects", QUERY, PASSWORD_ROUTE} & set(script.calls)
+    assert not {"POST /v1/projects", PASSWORD_ROUTE} & set(script.calls)
 
 
 def test_a_project_still_coming_up_is_proved_once_it_answers(logins: list[Login]) -> None:
@@ -95,13 +97,20 @@ def test_the_mark_of_another_client_is_no_proof(logins: list[Login]) -> None:
         run({QUERY: FOREIGN_MARK})
 
 
-def test_our_mark_is_proof_and_the_password_is_set_with_a_word(
-    logins: list[Login], capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(("outcome", "told"), [(Login.REFUSED, True), (Login.ACCEPTED, False)])
+def test_our_mark_is_proof_and_no_password_is_reset(
+    logins: list[Login], capsys: pytest.CaptureFixture[str], outcome: Login, told: bool
 ) -> None:
-    logins += [Login.REFUSED, Login.REFUSED, Login.ACCEPTED]
-    script = run({QUERY: MARK})
-    assert PASSWORD_ROUTE in script.calls
-    assert "resetting the database password, because it holds the mark of client 'acme'" in capsys.readouterr().err
+    logins += [outcome]
+    script = run({QUERY: MARK}, replace(WANTED, adopt=True))
+    assert PASSWORD_ROUTE not in script.calls
+    assert ("found again by our mark. The state does not hold its database password" in capsys.readouterr().err) == told
+
+
+def test_the_mark_of_a_database_that_was_not_up_is_asked_for_again(logins: list[Login]) -> None:
+    logins += [Login.REFUSED, Login.REFUSED]
+    not_up = (400, {"message": "Failed to run sql query: connect ECONNREFUSED"})
+    assert PASSWORD_ROUTE not in run({QUERY: [not_up, MARK]}).calls
 
 
 def test_a_foreign_project_is_adopted_with_a_word(logins: list[Login], capsys: pytest.CaptureFixture[str]) -> None:
@@ -192,11 +201,32 @@ def test_an_organization_that_the_token_cannot_see_is_named_with_those_it_sees(s
         )
 
 
-def test_a_refused_password_ends_the_wait_for_the_database_after_three(logins: list[Login], clock: Clock) -> None:
+def test_a_new_password_is_refused_three_times_before_that_is_an_error(logins: list[Login], clock: Clock) -> None:
     logins += [Login.REFUSED] * 4
     with pytest.raises(WrongPasswordError, match="refused the password 3 times"):
-        database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS)), REF, PASSWORD, timeout=600)
+        database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS)), REF, PASSWORD, timeout=600, changed=True)
     assert clock.pauses == [10.0, 10.0]
+
+
+def test_a_database_that_refuses_the_password_is_entered_by_a_temporary_login(logins: list[Login]) -> None:
+    logins += [Login.REFUSED]
+    script = Script(ANSWERS | {LOGIN_ROLE: (201, {"role": "cli_login_postgres", "password": "x1", "ttl_seconds": 300})})
+    address = database.wait_for_database(Client(BASE, TOKEN, http=script), REF, PASSWORD, timeout=60)
+    assert address.temporary is not None
+    assert address.temporary.role == "cli_login_postgres"
+    assert "x1" not in repr(address) + address.dsn
+    assert address.dsn.startswith(f"postgresql://postgres.{REF}@")
+    assert json.loads(script.requests[-1].content) == {"read_only": False}
+
+
+def test_without_a_temporary_login_a_refused_password_is_an_error_that_says_why(logins: list[Login]) -> None:
+    logins += [Login.REFUSED]
+    refusal = (403, {"message": "Forbidden", "missing_permissions": ["database_write"]})
+    script = Script(ANSWERS | {LOGIN_ROLE: refusal})
+    with pytest.raises(
+        WrongPasswordError, match=r"no temporary login: Forbidden\. Give the access token: database_wri"
+    ):
+        database.wait_for_database(Client(BASE, TOKEN, http=script), REF, PASSWORD, timeout=60)
 
 
 def test_the_session_port_follows_from_the_transaction_port_only_where_it_is_supabases(logins: list[Login]) -> None:

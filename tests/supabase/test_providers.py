@@ -6,11 +6,12 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+import stamina
 
 from components.supabase.allocation import CHANGED_BY_HAND
 from components.supabase.api_key import ApiKeyProvider
 from components.supabase.client import Client
-from components.supabase.database import DatabaseAddress, Login, connect, find_address, login
+from components.supabase.database import DatabaseAddress, Login, connect, find_address, login, wait_for_database
 from components.supabase.endpoints import EndpointsProvider
 from components.supabase.models import OwnershipMark
 from components.supabase.project import ProjectProvider
@@ -91,6 +92,26 @@ def test_a_project_lives_through_its_six_operations(
     project.delete(ref, updated)
     assert project.read(ref, updated) == ("", {}, {})
     project.delete(ref, updated)
+
+
+def test_a_temporary_login_acts_as_the_owner_and_changes_no_password(
+    wanted: dict[str, Any], client: Client, local: Local, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in local.exports.items():
+        monkeypatch.setenv(name, value)
+    ref = create_by_hand(client, wanted, PASSWORD)
+    with connect(address(client, ref), PASSWORD) as owner:
+        me = owner.execute("select current_user").fetchone()
+    lost = wait_for_database(client, ref, OTHER, timeout=30)
+    with connect(lost, OTHER) as session:
+        session.rollback()
+        assert session.execute("select current_user").fetchone() == me
+        session.execute("create table public.made ()")
+    # Another process asks: the password at hand no longer works, and connecting asks anew.
+    client.temporary_login(ref)
+    with stamina.set_testing(True, attempts=4), connect(lost, OTHER, autocommit=True) as session:
+        assert session.execute("select current_user").fetchone() == me
+    assert login(address(client, ref), PASSWORD) is Login.ACCEPTED
 
 
 def test_a_create_that_lost_its_id_finds_its_project_again(project: DynamicProvider, wanted: dict[str, Any]) -> None:

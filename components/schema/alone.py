@@ -1,0 +1,45 @@
+"""A migration that runs outside a transaction: one statement that can be repeated. Knows no Pulumi."""
+
+from typing import Any
+
+import psycopg
+
+from components.schema import ledger
+from components.schema.failures import MigrationError
+from components.schema.migrations import Migration, Statement
+
+INVALID = """
+select format('drop index concurrently %%s', x.indexrelid::regclass)
+from pg_index x join pg_class i on i.oid = x.indexrelid
+where not x.indisvalid and i.relname = %s and x.indrelid = to_regclass(%s)
+"""
+
+
+def run_alone(connection: psycopg.Connection[Any], migration: Migration) -> None:
+    """Run a migration of one statement outside a transaction and record it; releases the session's advisory lock.
+
+    An index that an interrupted run left behind invalid is dropped first, and so is one that this run leaves.
+    """
+    (statement,) = migration.statements
+    try:
+        # It blocks nobody while it waits, and a large index takes its time.
+        connection.execute("set lock_timeout = 0; set statement_timeout = '3h'")
+        _drop_invalid(connection, statement)
+        connection.execute(statement.text)
+        connection.execute(ledger.INSERT, ledger.record(migration))
+    except psycopg.Error as error:
+        if connection.closed:
+            raise
+        _drop_invalid(connection, statement)
+        raise MigrationError(migration, statement, error) from None
+    finally:
+        if not connection.closed:
+            connection.execute("reset lock_timeout; reset statement_timeout")
+            connection.execute("select pg_advisory_unlock(%s)", (ledger.LOCK_KEY,))
+
+
+def _drop_invalid(connection: psycopg.Connection[Any], statement: Statement) -> None:
+    found = statement.repeatable
+    names = (found["index"], found["table"]) if found else (None, None)
+    for (command,) in connection.execute(INVALID, names).fetchall():
+        connection.execute(command)
