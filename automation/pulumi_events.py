@@ -124,4 +124,4 @@ def one_line(text: str) -> str:
     lines = list(text_lines(text))
     if any(line.startswith("Traceback ") for line in lines):
         lines = [lines[0].partition("Traceback ")[0] or "The program failed:", lines[-1]]
-    return " ".join(lines).removeprefix("OperatorError: ")
+    return " ".join(lines).replace("OperatorError: ", "", 1)

@@ -4,7 +4,7 @@ from typing import Any
 
 from pulumi.automation import EngineEvent
 
-from automation.pulumi_events import UNKNOWN, Recorder
+from automation.pulumi_events import UNKNOWN, Recorder, one_line
 
 URN = "urn:pulumi:acme::client-environments::{}::{}"
 
@@ -45,3 +45,11 @@ def test_of_what_changes_only_the_certain_is_told_and_the_unknown_only_where_not
     assert changed("update", inputs, "ref") == (("ref",), True)
     assert changed("create-replacement", inputs, "ref") == (("ref",), True)
     assert changed("create-replacement", inputs, "name", "ref") == (("name",), False)
+
+
+def test_a_message_of_ours_is_told_without_its_class_wherever_it_stands() -> None:
+    assert (
+        one_line("Preview failed: OperatorError: region 'x' cannot change")
+        == "Preview failed: region 'x' cannot change"
+    )
+    assert one_line("OperatorError: has no key") == "has no key"
