@@ -67,6 +67,7 @@ def write(folder: Path, stack: str, values: Values) -> None:
 @hypothesis_settings(deadline=None, max_examples=100)
 @given(own=some(CLIENT_KEYS), shared=some(ENVIRONMENT_KEYS), tier=some(TIER_KEYS), mailer=some(MAILER_KEYS))
 @example(own={}, shared={}, tier={}, mailer={})
+@example(own={}, shared={"allowedAddresses": ["::/0"], "operatorAddresses": ["203.0.113.7"]}, tier={}, mailer={})
 def test_any_value_is_taken_by_the_resources_too_or_refused_in_one_line(
     folder: Path, own: Values, shared: Values, tier: Values, mailer: Values
 ) -> None:
