@@ -1,8 +1,10 @@
 """What an engine does for one stack, whichever engine it is: Pulumi's own, or the rehearsal of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
+
+Path = TypeVar("Path")
 
 
 @dataclass(frozen=True)
@@ -13,7 +15,7 @@ class Step:
         urn: the resource's URN.
         operation: `create`, `update`, `replace`, `delete`, `same`, `read` or `refresh`.
         status: `planned` (previews), `running`, `done` or `failed`.
-        changed: property paths that differ.
+        changed: property paths that differ; where some do for certain, those alone.
         unknown_only: true when the only differences are values a preview cannot know.
         simulated: true when no real provider carried it out.
         seconds: wall time of the step.
@@ -55,6 +57,17 @@ class Outcome:
     def changes(self) -> tuple[Step, ...]:
         """The steps that are not `same`, `read` or `refresh`."""
         return tuple(step for step in self.steps if step.operation not in {"same", "read", "refresh"})
+
+
+def certain(paths: Sequence[Path], unknown: Callable[[Path], bool]) -> tuple[tuple[Path, ...], bool]:
+    """What to tell of the paths that differ, as `changed` and `unknown_only` of a step.
+
+    Args:
+        paths: in the engine's own form.
+        unknown: whether a preview cannot know the new value at one of them.
+    """
+    known = tuple(path for path in paths if not unknown(path))
+    return known or tuple(paths), bool(paths) and not known
 
 
 OnStep = Callable[[Step], None]

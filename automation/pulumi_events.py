@@ -8,7 +8,7 @@ from typing import Any
 from pulumi.automation import EngineEvent, events
 
 from automation import github_errors, vercel_errors
-from automation.engine import OnStep, Step
+from automation.engine import OnStep, Step, certain
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
@@ -87,7 +87,7 @@ def _step(metadata: events.StepEventMetadata, status: str, seconds: float, error
         return None
     changed = _changed(metadata, operation)
     inputs = (metadata.new.inputs if metadata.new else None) or {}
-    unknown = operation == "update" and bool(changed) and all(UNKNOWN in str(_at(inputs, path)) for path in changed)
+    changed, unknown = certain(changed, lambda path: UNKNOWN in str(_at(inputs, path)))
     return Step(metadata.urn, operation, status, changed, unknown, seconds=seconds, error=error)
 
 
@@ -124,4 +124,4 @@ def one_line(text: str) -> str:
     lines = list(text_lines(text))
     if any(line.startswith("Traceback ") for line in lines):
         lines = [lines[0].partition("Traceback ")[0] or "The program failed:", lines[-1]]
-    return " ".join(lines).removeprefix("OperatorError: ")
+    return " ".join(lines).replace("OperatorError: ", "", 1)

@@ -15,6 +15,9 @@ class OperatorError(Exception):
         text = f"{where}: {what}" if where else what
         super().__init__(" ".join(f"{text}. {remedy}".split()) if remedy else " ".join(text.split()))
 
+    def __init_subclass__(cls) -> None:
+        cls.__module__, cls.__qualname__ = "builtins", "OperatorError"
 
-# A provider process prints exceptions with their module path; an operator has no use for it.
+
+# A provider process prints exceptions with module path and class; an operator has no use for either.
 OperatorError.__module__ = "builtins"

@@ -62,9 +62,10 @@ class Layer:
         self._values = values
 
     def refuse(self, key: str, value: Any, rule: str) -> OperatorError:
-        """The refusal of a value, in one line."""
+        """The refusal of a value, in one line; what a terminal would obey is written out."""
         shown = str(value) if len(str(value)) <= 80 else f"{str(value)[:77]}..."
-        return OperatorError(f"{key} '{shown}' {rule}", self.name)
+        told = f"{key} '{shown}' {rule}"
+        return OperatorError("".join(each if each.isprintable() else repr(each)[1:-1] for each in told), self.name)
 
     def text(self, key: str, default: str | None = None) -> str:
         """Text without space around it; without a default it must not be empty."""
@@ -95,10 +96,10 @@ class Layer:
         return value
 
     def count(self, key: str, default: int) -> int:
-        """A whole number, 1 or more."""
+        """A whole number from 1 to a million."""
         value = self._values.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-            raise self.refuse(key, value, "must be a whole number, 1 or more")
+        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1_000_000:
+            raise self.refuse(key, value, "must be a whole number, 1 to 1000000")
         return value
 
     def number(self, key: str, choices: tuple[int, ...]) -> int:

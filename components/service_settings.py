@@ -4,7 +4,10 @@ What the files do not mention is None here, and left alone at Supabase.
 """
 
 import ipaddress
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from components.layer import Layer
 
@@ -14,6 +17,8 @@ SERVICE_KEYS = frozenset(
 TIER_SERVICE_KEYS = frozenset({"pointInTimeRecovery", "ipv4"})
 MAILER_KEYS = frozenset({"host", "port", "user", "sender", "passwordGeneration"})
 RECOVERY_DAYS = (0, 7, 14, 28)
+SIZE = r"(nano|micro|small|medium|\d*x?large)(_optimized_(memory|cpu)|_high_memory)?"
+PLANS = ("growth", "scale", "starter")  # what the schema knows as tiers
 TOO_SMALL_FOR_RECOVERY = (None, "nano", "micro")
 
 
@@ -62,19 +67,35 @@ def read_service(own: Layer, shared: Layer, tier: Layer, instance_size: str | No
     Raises:
         OperatorError: naming property, value and rule of the first setting that is wrong.
     """
-    if "allowedAddresses" in shared and not shared.texts("operatorAddresses"):
-        rule = "needs operatorAddresses too, or the next `up` is locked out"
-        raise shared.refuse("allowedAddresses", ", ".join(shared.texts("allowedAddresses")), rule)
+    allowed = _networks(shared, "allowedAddresses") if "allowedAddresses" in shared else None
+    operators = _networks(shared, "operatorAddresses")
+    if allowed is not None and (not operators or (left := locked_out(allowed, operators))):
+        rule = f"must contain {left[0]} of operatorAddresses" if operators else "needs operatorAddresses too"
+        raise shared.refuse("allowedAddresses", ", ".join(allowed), f"{rule}, or the next `up` is locked out")
     return ServiceSettings(
         mailer=_mailer(shared),
-        allowed_addresses=_networks(shared, "allowedAddresses") if "allowedAddresses" in shared else None,
-        operator_addresses=_networks(shared, "operatorAddresses"),
+        allowed_addresses=allowed,
+        operator_addresses=operators,
         ssl_enforcement=_flag(shared, "sslEnforcement"),
         data_api_schemas=shared.texts("dataApiSchemas") if "dataApiSchemas" in shared else None,
         point_in_time_recovery=_recovery(tier, instance_size),
         ipv4=_flag(tier, "ipv4"),
         legacy_keys=_flag(own if "legacyKeys" in own else shared, "legacyKeys"),
     )
+
+
+def locked_out(allowed: Iterable[str], operators: Iterable[str]) -> list[str]:
+    """The operators' networks that no allowed one contains.
+
+    Raises:
+        ValueError: a text is no network.
+    """
+    networks: list[Any] = [ipaddress.ip_network(text) for text in allowed]
+    return [
+        str(operator)
+        for operator in map(ipaddress.ip_network, operators)
+        if not any(operator.version == each.version and operator.subnet_of(each) for each in networks)
+    ]
 
 
 def _mailer(shared: Layer) -> Mailer | None:
@@ -84,7 +105,11 @@ def _mailer(shared: Layer) -> Mailer | None:
     if (port := given.count("port", 587)) > 65535:
         raise given.refuse("port", port, "must be a port, 1 to 65535")
     generation = given.count("passwordGeneration", 1)
-    return Mailer(given.text("host"), port, given.text("user"), given.email("sender"), generation)
+    if not re.fullmatch(r"[A-Za-z0-9.:-]+", host := given.text("host")):
+        raise given.refuse("host", host, "must be a host name")
+    if not (user := given.text("user")).isprintable():
+        raise given.refuse("user", user, "must be one line")
+    return Mailer(host, port, user, given.email("sender"), generation)
 
 
 def _flag(layer: Layer, key: str) -> bool | None:

@@ -13,7 +13,7 @@ from pathlib import Path
 from components.errors import OperatorError
 from components.layer import PROJECT as PROJECT
 from components.layer import Layer
-from components.service_settings import SERVICE_KEYS, TIER_SERVICE_KEYS, ServiceSettings, read_service
+from components.service_settings import PLANS, SERVICE_KEYS, SIZE, TIER_SERVICE_KEYS, ServiceSettings, read_service
 
 RESERVED = frozenset({"prod", "local"})
 SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,38}")
@@ -132,9 +132,14 @@ def load_settings(
     tier = own.text("tier")
     tiers = shared.mapping("tiers")
     if tier not in tiers:
-        raise own.refuse("tier", tier, f"must be one of {', '.join(sorted(tiers)) or '(no tiers)'} in {shared.name}")
+        offered_tiers = ", ".join(sorted(map(str, tiers))) or "(no tiers)"
+        raise own.refuse("tier", tier, f"must be one of {offered_tiers} in {shared.name}")
+    if tier not in PLANS:
+        raise own.refuse("tier", tier, f"must be one of {', '.join(PLANS)}: the schema knows no other")
     offered = Layer.of(shared, f"tiers.{tier}", tiers[tier], TIER_KEYS)
     instance_size = offered.text("instanceSize", "") or None
+    if instance_size and not re.fullmatch(SIZE, instance_size):
+        raise offered.refuse("instanceSize", instance_size, "must be a compute size such as micro, small or 2xlarge")
     region = shared.text("region", "eu-west-2")
     if not REGION.fullmatch(region):
         raise shared.refuse("region", region, "must be a region code such as eu-west-2")

@@ -75,6 +75,7 @@ def test_the_organization_may_come_from_the_environment(
         ("orgEmail", "owner", "must be an e-mail address"),
         ("orgEmail", "a b@acme.example", "must be an e-mail address"),
         ("tier", "platinum", "must be one of growth, starter in Pulumi.prod.yaml"),
+        ("keyGeneration", 10**30, "1 to 1000000"),
         ("environment", "../etc", "must be a lower-case slug"),
         ("adopt", "yes", "must be true or false"),
         ("keyGeneration", 0, "must be a whole number"),
@@ -111,6 +112,11 @@ def test_a_wrong_client_setting_is_refused_by_property_value_and_rule(
         ("mailer", {"host": "m.example", "sender": "a@b.example"}, "user is missing"),
         ("mailer", {"password": "secret"}, "is unknown"),
         ("allowedAddresses", ["203.0.113.0/24"], "needs operatorAddresses"),
+        ("allowedAddresses", [], "needs operatorAddresses"),
+        ("tiers", {"starter": {"instanceSize": "enormous"}}, "must be a compute size"),
+        ("tiers", {None: {}}, "must be one of None in Pulumi.prod.yaml"),
+        ("mailer", {"host": "m m", "user": "u", "sender": "a@b.example"}, "host 'm m' must be a host name"),
+        ("mailer", {"host": "m.example", "user": "u\x08v", "sender": "a@b.example"}, "user 'u\\x08v' must be one line"),
         ("operatorAddresses", ["203.0.113.1/24"], "must be networks such as"),
         ("sslEnforcement", "yes", "must be true or false"),
         ("dataApiSchemas", "public", "must be a list of texts"),
@@ -126,6 +132,20 @@ def test_a_wrong_environment_setting_names_the_environments_file(
         load_settings("acme", folder)
     assert "Pulumi.prod.yaml" in str(refusal.value)
     assert named in str(refusal.value)
+
+
+def test_a_tier_that_the_schema_does_not_know_is_refused_before_anything_exists(folder: Path) -> None:
+    write(folder, "prod", {**PROD, "tiers": {"gold": {}}})
+    write(folder, "acme", {**CLIENT, "tier": "gold"})
+    with pytest.raises(OperatorError, match=r"tier 'gold' must be one of growth, scale, starter: the schema knows no"):
+        load_settings("acme", folder)
+
+
+def test_a_list_that_locks_an_operator_out_is_refused_with_the_network_that_it_lacks(folder: Path) -> None:
+    operators = ["203.0.113.7", "198.51.100.0/24"]
+    write(folder, "prod", {**PROD, "allowedAddresses": ["203.0.113.0/24", "::/0"], "operatorAddresses": operators})
+    with pytest.raises(OperatorError, match=r"allowedAddresses .*must contain 198\.51\.100\.0/24 of operatorAddresses"):
+        load_settings("acme", folder)
 
 
 @pytest.mark.parametrize("name", ["prod", "local"])

@@ -4,7 +4,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-from automation.engine import Step
+from automation.engine import Step, certain
 from automation.rehearsal.deletion import Deletion
 from automation.rehearsal.diff import Path, at, covers, differ, differences, ignore, parsed, written
 from automation.rehearsal.goal import Goal
@@ -81,12 +81,12 @@ class Deployment:
             return self._create(provider, goal, old, Step(goal.resource.urn, "replace"))
         new = _checked(provider, goal, old)
         change = _compare(provider, goal, old, new)
-        changed = tuple(map(written, change.paths))
+        paths, unknown = certain(change.paths, lambda path: has_unknown(at(new.inputs, path)))
+        changed = tuple(map(written, paths))
         if not change.counts:
             step = Step(new.urn, "same", simulated=provider.simulated)
             return self._settle(goal, new, old, step, lambda: (old.id, old.outputs))
         if not change.replaces:
-            unknown = bool(changed) and all(has_unknown(at(new.inputs, path)) for path in change.paths)
             step = Step(new.urn, "update", changed=changed, unknown_only=unknown, simulated=provider.simulated)
             update = provider.planned if self._journal.preview else provider.update
             return self._settle(goal, new, old, step, lambda: (old.id, update(old, new.inputs)))
@@ -94,7 +94,7 @@ class Deployment:
             raise ProviderError("is protected and would be replaced: remove `protect` first")
         if change.delete_before:
             self._delete_before(old)
-        return self._create(provider, goal, old, Step(new.urn, "replace", changed=changed))
+        return self._create(provider, goal, old, Step(new.urn, "replace", changed=changed, unknown_only=unknown))
 
     def _create(self, provider: Provider, goal: Goal, old: Resource | None, step: Step) -> Resource:
         new = _checked(provider, goal, None)

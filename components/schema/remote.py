@@ -69,16 +69,17 @@ def read_schema(ref: str, password: str) -> dict[str, Any] | None:
         address = find_address(client, ref)
     if address is None:
         raise OperatorError("has no pooler address", f"project {ref}", "Run again in a minute.")
-    live = _read(ref, address, password)
-    if live is None:
+    found = _read(ref, address, password)
+    if found is None:
         return {"db_password": REFUSED}
+    live, mark = found
     files, snapshot = {each.version: each.digest for each in read_migrations()}, catalog.read_snapshot()
     # Only a database that all migrations have reached can be told from the snapshot in words.
     told = {"catalog": catalog.readable(live.catalog, snapshot)} if live.migrations == files else {}
-    return {**_digests(live), **told, "version": max(live.migrations, default=""), "dsn": address.dsn}
+    return {**_digests(live), **told, **mark, "version": max(live.migrations, default=""), "dsn": address.dsn}
 
 
-def _read(ref: str, address: DatabaseAddress, password: str) -> Live | None:
+def _read(ref: str, address: DatabaseAddress, password: str) -> tuple[Live, dict[str, str]] | None:
     try:
         connection = connect(address, password)
     except psycopg.OperationalError as error:
@@ -86,7 +87,16 @@ def _read(ref: str, address: DatabaseAddress, password: str) -> Live | None:
             return None
         raise OperatorError("the database does not answer", f"project {ref}", "Run again in a minute.") from error
     with connection:
-        return read_live(connection)
+        live = read_live(connection)
+        return live, _mark(connection, live)
+
+
+def _mark(connection: psycopg.Connection[Any], live: Live) -> dict[str, str]:
+    """Whose the database says it is: empty texts when it does not say, nothing when there is no table for it."""
+    if "table private.environment_mark" not in live.catalog:
+        return {}
+    row = connection.execute("select client_id, project_name from private.environment_mark").fetchone()
+    return dict(zip(("client_id", "project_name"), row or ("", ""), strict=True))
 
 
 def _digests(live: Live) -> dict[str, Any]:

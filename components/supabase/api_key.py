@@ -1,5 +1,6 @@
 """One secret API key of a project. A generation is a key: the next one is a new key, and the old one goes last."""
 
+import re
 from typing import Any
 
 import pulumi
@@ -62,7 +63,8 @@ class ApiKeyProvider(Provider):
                 keys = []
         for key in keys:
             if key.id == id_:
-                return ReadResult(id_, _outputs(props, _clear(key)), {name: props[name] for name in RULES})
+                live = {**props, **_parts(key.name)}
+                return ReadResult(id_, _outputs(live, _clear(key)), {name: live[name] for name in RULES})
         return ReadResult("", {})
 
     @operation
@@ -112,6 +114,12 @@ class ApiKey(Resource, module="supabase", name="ApiKey"):
 def key_name(props: dict[str, Any]) -> str:
     """The name of the key of this generation."""
     return f"{props['key_name']}_g{whole(props['generation'])}"
+
+
+def _parts(name: str) -> dict[str, Any]:
+    """The inputs that a key's name tells; one that we would not give is a name without a generation."""
+    found = re.fullmatch(r"(.+)_g([1-9]\d*)", name)
+    return {"key_name": found[1], "generation": int(found[2])} if found else {"key_name": name}
 
 
 def _find(keys: list[Any], name: str) -> Any:

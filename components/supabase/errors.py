@@ -76,8 +76,3 @@ class ApiError(OperatorError):
 
 class WrongPasswordError(OperatorError):
     """The database refused the password, and waiting did not help."""
-
-
-for _error in (ApiError, WrongPasswordError):
-    # As for OperatorError: an operator has no use for the module's path.
-    _error.__module__ = "builtins"

@@ -108,10 +108,14 @@ def write(connection: psycopg.Connection[Any], wanted: Mapping[str, Any], found:
 def live(connection: psycopg.Connection[Any], organization: str, email: str) -> dict[str, Any] | None:
     """What the rows hold, under the names of the inputs; None when there is no organization.
 
-    An owner who cannot sign in, for want of a row or of an account, has the email "".
+    An owner who cannot sign in, for want of a row or of an account, has the email "". Nothing is told of tables or
+    columns that are not there: that is a change of the schema.
     """
     with connection.cursor(row_factory=dict_row) as cursor:
-        row = cursor.execute(LIVE, {"id": organization, "email": email}).fetchone()
+        try:
+            row = cursor.execute(LIVE, {"id": organization, "email": email}).fetchone()
+        except (psycopg.errors.UndefinedTable, psycopg.errors.UndefinedColumn):
+            return {}
     if row is None:
         return None
     signs_in_as = row.pop("signs_in_as")

@@ -14,6 +14,7 @@ import pulumi
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
 from components.dynamic import Provider, operation, require_engine, whole
+from components.service_settings import PLANS
 from components.supabase.inputs import REF, SECONDS, Rule, difference, failures
 
 RULES: dict[str, Rule] = {
@@ -22,7 +23,7 @@ RULES: dict[str, Rule] = {
     "db_password": (r"\S+", "must be the password of the database"),
     "name": (r"\S(.{0,198}\S)?", "must be one line of 1 to 200 characters"),
     "slug": (r"[a-z0-9]+(-[a-z0-9]+)*", "must be lower-case letters and digits with single hyphens"),
-    "plan": ("starter|growth|scale", "must be starter, growth or scale: the schema knows no other tier"),
+    "plan": ("|".join(PLANS), f"must be one of {', '.join(PLANS)}: the schema knows no other tier"),
     "contact": (r"[^\s@]+@[^\s@]+", "must be an e-mail address"),
     "email": (r"[^\s@A-Z]+@[^\s@A-Z]+", "must be an e-mail address in lower case"),
     "role": ("owner", "must be owner"),

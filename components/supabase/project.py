@@ -8,9 +8,9 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
 from components.dynamic import Provider, operation, require_engine, whole
+from components.service_settings import SIZE
 from components.supabase.inputs import SECONDS, Rule, difference, failures
 
-SIZE = r"(nano|micro|small|medium|\d*x?large)(_optimized_(memory|cpu)|_high_memory)?"
 RULES: dict[str, Rule] = {
     "project_name": (r"\S(.{0,254}\S)?", "must be one line of 1 to 256 characters"),
     "organization": (r"[\w-]+", "must be an organization's slug"),

@@ -12,7 +12,7 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
 from components.dynamic import Provider, is_unknown, operation, require_engine, whole
-from components.service_settings import RECOVERY_DAYS, ServiceSettings
+from components.service_settings import RECOVERY_DAYS, ServiceSettings, locked_out
 from components.supabase.inputs import REF, SECONDS, Rule, difference, failures
 
 SWITCH: Rule = (bool, "?must be true or false")
@@ -153,21 +153,18 @@ def _numbers(news: Mapping[str, Any]) -> list[CheckFailure]:
 
 
 def _lockout(news: Mapping[str, Any]) -> list[CheckFailure]:
+    texts = {name: news.get(name) or [] for name in ("allowed_addresses", "operator_addresses")}
+    if any(map(is_unknown, texts.values())):
+        return []
     found = []
-    networks: dict[str, list[Any]] = {"allowed_addresses": [], "operator_addresses": []}
-    for name, read in networks.items():
-        for text in news.get(name) or []:
-            if is_unknown(text):
-                return []
-            try:
-                read.append(ipaddress.ip_network(str(text)))
-            except ValueError as error:
-                found.append(CheckFailure(name, f"{name} '{text}': must be a network such as 203.0.113.0/24: {error}"))
+    for name, text in ((name, str(text)) for name, given in texts.items() for text in given):
+        try:
+            ipaddress.ip_network(text)
+        except ValueError as error:
+            found.append(CheckFailure(name, f"{name} '{text}': must be a network such as 203.0.113.0/24: {error}"))
     if "allowed_addresses" in news and not found:
-        allowed = networks["allowed_addresses"]
-        for operator in networks["operator_addresses"]:
-            if not any(operator.version == each.version and operator.subnet_of(each) for each in allowed):
-                shown = ", ".join(map(str, allowed)) or "(nobody)"
-                rule = f"must contain {operator}, which operatorAddresses names, or the next `up` is locked out"
-                found.append(CheckFailure("allowed_addresses", f"allowed_addresses '{shown}': {rule}"))
+        shown = ", ".join(map(str, texts["allowed_addresses"])) or "(nobody)"
+        for operator in locked_out(*(map(str, given) for given in texts.values())):
+            rule = f"must contain {operator}, which operatorAddresses names, or the next `up` is locked out"
+            found.append(CheckFailure("allowed_addresses", f"allowed_addresses '{shown}': {rule}"))
     return found

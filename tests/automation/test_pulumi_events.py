@@ -4,7 +4,7 @@ from typing import Any
 
 from pulumi.automation import EngineEvent
 
-from automation.pulumi_events import Recorder
+from automation.pulumi_events import UNKNOWN, Recorder, one_line
 
 URN = "urn:pulumi:acme::client-environments::{}::{}"
 
@@ -28,3 +28,28 @@ def test_the_stack_and_providers_are_no_steps() -> None:
     recorder.see(ended("pulumi:pulumi:Stack", "client-environments-acme"))
     recorder.see(ended("pulumi:providers:github", "default"))
     assert recorder.steps == []
+
+
+def changed(operation: str, inputs: dict[str, str], *paths: str) -> tuple[tuple[str, ...], bool]:
+    state = {"type": "t", "urn": "u", "custom": True, "id": "i", "parent": "", "provider": "", "inputs": inputs}
+    detail = {path: {"diffKind": "update", "inputDiff": True} for path in paths}
+    recorder = Recorder(None, {})
+    recorder.see(ended("t:index:Thing", "thing", operation, new=state, detailedDiff=detail))
+    (step,) = recorder.steps
+    return step.changed, step.unknown_only
+
+
+def test_of_what_changes_only_the_certain_is_told_and_the_unknown_only_where_nothing_is_certain() -> None:
+    inputs = {"ref": UNKNOWN, "name": "New"}
+    assert changed("update", inputs, "name", "ref") == (("name",), False)
+    assert changed("update", inputs, "ref") == (("ref",), True)
+    assert changed("create-replacement", inputs, "ref") == (("ref",), True)
+    assert changed("create-replacement", inputs, "name", "ref") == (("name",), False)
+
+
+def test_a_message_of_ours_is_told_without_its_class_wherever_it_stands() -> None:
+    assert (
+        one_line("Preview failed: OperatorError: region 'x' cannot change")
+        == "Preview failed: region 'x' cannot change"
+    )
+    assert one_line("OperatorError: has no key") == "has no key"

@@ -122,6 +122,21 @@ def test_a_database_behind_the_migrations_shows_what_they_change_and_no_words(
     assert live["version"] == read_migrations()[-2].version
 
 
+def test_a_mark_changed_by_hand_comes_back_as_the_inputs_that_it_holds(
+    provider: DynamicProvider, wanted: dict[str, Any], made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    for change, seen in {
+        "update private.environment_mark set client_id = 'theirs'": {"client_id": "theirs"},
+        "delete from private.environment_mark": {"client_id": "", "project_name": ""},
+    }.items():
+        with made.connect() as connection:
+            connection.execute(change.encode())
+        assert provider.read(ref, outputs)[2] == wanted | seen
+    provider.update(ref, outputs, wanted)
+    assert provider.read(ref, outputs)[2] == wanted
+
+
 def test_an_interrupted_create_is_continued(provider: DynamicProvider, wanted: dict[str, Any], made: Database) -> None:
     with made.connect() as connection:
         apply(connection, read_migrations())

@@ -270,6 +270,12 @@ def test_a_key_lives_through_its_six_operations(server: DynamicServer, wanted: d
     assert keys.read(first, outputs) == (first, outputs, inputs)
     assert keys.update(first, outputs, inputs) == outputs
 
+    route = f"/v1/projects/{ref}/api-keys/{first}"
+    for name, seen in {"stack_g7": {"generation": 7}, "theirs": {"key_name": "theirs"}}.items():
+        client.transport.write("PATCH", route, {"name": name})
+        assert keys.read(first, outputs) == (first, outputs | seen, inputs | seen)
+    client.transport.write("PATCH", route, {"name": "stack_g1"})
+
     following = {**inputs, "generation": 2}
     assert keys.diff(outputs, following, first) == ("DIFF_UNKNOWN", ["generation"])
     second, rotated = keys.create(following)
