@@ -218,6 +218,7 @@ def test_a_wrong_token_is_one_line_without_the_token(wanted: dict[str, Any], loc
         server.provider(ProjectProvider).create(wanted)
     assert wrong not in str(raised.value)
     assert str(raised.value).count("\n") == 1
+    assert "ApiError" not in str(raised.value)
 
 
 def test_endpoints_tell_where_the_project_answers(
