@@ -1,5 +1,6 @@
 """What a live run may cost: prices with their source, the estimate, and the cap that somebody has to set."""
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -24,14 +25,14 @@ PRICES = {
 
 
 def estimate(sizes: list[str], hours: int = LONGEST_HOURS) -> float:
-    """The most that projects of these sizes cost in so many hours, in US dollars, free allowances not counted.
+    """The most that projects of these sizes cost in so many hours: US dollars, up to whole cents, no allowance counted.
 
     Raises:
         OperatorError: a size whose price is not known.
     """
     if unknown := sorted(set(sizes) - PRICES.keys()):
         raise OperatorError(f"the price of {', '.join(unknown)} is not known", "tests/live/cost.py", "Add it there.")
-    return hours * sum(PRICES[size].usd for size in sizes)
+    return math.ceil(100 * hours * sum(PRICES[size].usd for size in sizes)) / 100
 
 
 def require_cap(expected: float, environment: Mapping[str, str], ask: Callable[[str], str] | None) -> float:
@@ -52,5 +53,5 @@ def require_cap(expected: float, environment: Mapping[str, str], ask: Callable[[
     if not 0 <= cap < float("inf"):
         raise OperatorError(f"'{given}' must be an amount in US dollars", CAP)
     if expected > cap:
-        raise OperatorError(f"{cap:.2f} USD is less than the estimate of {expected:.4f} USD", CAP, "Nothing was made.")
+        raise OperatorError(f"{cap:.2f} USD is less than the estimate of {expected:.2f} USD", CAP, "Nothing was made.")
     return cap

@@ -1,12 +1,7 @@
-"""One client of a live run, through the command line as an operator would, and its end: destroyed whatever happens.
-
-What the run needs lies in `.local/live/<run>/`, its stack's state included, until nothing of it is left: so a run that
-was killed is destroyed by the next one.
-"""
+"""One client of a live run, through the command line as an operator would, and its end: destroyed whatever happens."""
 
 import json
 import os
-import secrets
 import shutil
 import signal
 import subprocess
@@ -19,27 +14,17 @@ from types import FrameType, TracebackType
 from typing import Any, Self
 from unittest import mock
 
-import yaml
-
-from tests.automation.local_client import LINKS, ROOT, Client
+from tests.automation.local_client import Client
 from tests.live.accounts import SERVICES, Accounts
 from tests.live.cost import LONGEST_HOURS
+from tests.live.folder import prepare, runs
 from tests.live.recorder import RECORDED, Recorder, save
 from tests.live.redaction import redact
 from tests.live.replay import ORGANIZATION, OWNER, settled
 from tests.live.replay import RUN as MASK
 from tests.live.sweep import OLD, RUN, find, remove
 
-FOLDER = "LIVE_FOLDER"  # the variable that puts the runs' folders elsewhere
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
-PREFIX = "client-environments:"
-# Over the production environment: small, and deletable.
-OVERRIDES = {
-    "projectName": "{clientId}",
-    "tiers": {"starter": {"instanceSize": "micro"}},
-    "protect": False,
-    "archiveOnDestroy": False,
-}
 
 
 class LiveClient(Client):
@@ -70,7 +55,7 @@ class LiveClient(Client):
             for service in RECORDED:
                 self.recorders[service] = Recorder(service, self.emulators.url(service))
                 self.urls[service] = ending.enter_context(self.recorders[service].serving())
-            prepare(self)
+            prepare(self.root, real=self.emulators.real)
             ending.enter_context(mock.patch.dict(os.environ, environment(self)))
             self.ending = ending.pop_all()
         return self
@@ -107,35 +92,6 @@ class LiveClient(Client):
             raise
         content = json.loads(said)
         return process.returncode, (content["clients"] or [{"error": content.get("error")}])[0]
-
-
-def runs() -> Path:
-    """The folder of the runs' folders."""
-    return Path(os.environ.get(FOLDER) or ROOT / ".local/live")
-
-
-def prepare(client: LiveClient) -> None:
-    """Lay out the run's folder: the program, the settings of its environment, the client's file, a passphrase."""
-    client.root.mkdir(parents=True, mode=0o700, exist_ok=True)
-    for name in (*LINKS, "automation"):
-        if not (client.root / name).exists():
-            (client.root / name).symlink_to(ROOT / name)
-    (client.root / "state").mkdir(exist_ok=True)
-    shutil.copy(ROOT / "Pulumi.prod.yaml", client.root)
-    config = yaml.safe_load((ROOT / "Pulumi.prod.yaml").read_text())["config"]
-    config |= {f"{PREFIX}{key}": value for key, value in OVERRIDES.items()}
-    config.pop(f"{PREFIX}mailer", None)  # nobody reads what is sent to the client's owner
-    for name in ("live", "local"):
-        (client.root / f"Pulumi.{name}.yaml").write_text(yaml.safe_dump({"config": config}))
-    file, passphrase = client.root / f"Pulumi.{client.name}.yaml", client.root / "passphrase"
-    if not file.exists():
-        text = (ROOT / "Pulumi.acme.yaml").read_text().replace("acme", client.name)
-        # The plugin's pause after each write is for GitHub's sake.
-        pause = "" if client.emulators.real else '  github:writeDelayMs: "1"\n'
-        file.write_text(f"{text}  {PREFIX}environment: live\n{pause}")
-    if not passphrase.exists():
-        passphrase.touch(mode=0o600)
-        passphrase.write_text(secrets.token_urlsafe(24))
 
 
 def environment(client: LiveClient) -> dict[str, str]:
@@ -176,8 +132,8 @@ def sweep(accounts: Accounts) -> list[str]:
     done = []
     for folder in sorted(runs().glob("live-*")):
         if RUN.fullmatch(folder.name) and int(folder.name.split("-")[1], 16) < time.time() - OLD.total_seconds():
-            prepare(killed := LiveClient(accounts, folder.name))
-            finish(killed)
+            prepare(folder, real=accounts.real)
+            finish(LiveClient(accounts, folder.name))
             done.append(f"the stack of {folder.name}")
     for one in find(accounts):
         done.append(remove(accounts, one) or f"{one.service} {one.name}")

@@ -7,8 +7,8 @@ from tests.live.cost import CAP, estimate, require_cap
 
 
 def test_the_estimate_counts_every_project_and_every_hour() -> None:
-    assert estimate(["micro"], hours=1) == pytest.approx(0.01344)
-    assert estimate(["micro", "micro"], hours=3) == pytest.approx(6 * 0.01344)
+    assert estimate(["micro"], hours=1) == 0.02
+    assert estimate(["micro", "micro"], hours=300) == 8.07
 
 
 def test_a_size_without_a_known_price_is_refused() -> None:
@@ -24,6 +24,12 @@ def test_without_a_cap_that_covers_the_estimate_nothing_is_made(given: str) -> N
 
 def test_the_cap_comes_from_the_environment_or_from_whoever_is_asked() -> None:
     questions: list[str] = []
-    assert require_cap(0.02, {CAP: "0.5"}, lambda question: pytest.fail(question)) == 0.5
-    assert require_cap(0.02, {}, lambda question: questions.append(question) or "1") == 1
+
+    def ask(question: str) -> str:
+        questions.append(question)
+        return "1"
+
+    assert require_cap(0.02, {CAP: "0.5"}, ask) == 0.5
+    assert questions == []
+    assert require_cap(0.02, {}, ask) == 1
     assert "0.02 USD" in questions[0]

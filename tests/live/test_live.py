@@ -15,8 +15,9 @@ from tests.automation import test_end_to_end as scenarios
 from tests.conftest import Local
 from tests.live.accounts import NEEDED, Accounts, why_not
 from tests.live.cost import CAP
+from tests.live.folder import FOLDER, prepare
 from tests.live.replay import replay_file
-from tests.live.run import FOLDER, SIGNALS, LiveClient, prepare, sweep
+from tests.live.run import SIGNALS, LiveClient, sweep
 from tests.live.sweep import OLD, Leftover, find, new_run
 from tests.live.test_sweep import make
 
@@ -70,7 +71,8 @@ def test_a_run_that_was_killed_is_destroyed_by_the_next_one_once_it_is_old(
     emulators: Local, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     accounts, name, began = Accounts(emulators.exports), new_run(), time.time()
-    prepare(killed := LiveClient(accounts, name))
+    killed = LiveClient(accounts, name)
+    prepare(killed.root, real=False)
     make(accounts, name)
     assert sweep(accounts) == []
     monkeypatch.setattr(time, "time", lambda: began + OLD.total_seconds() + 60)
