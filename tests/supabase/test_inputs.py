@@ -141,6 +141,6 @@ def test_an_unreachable_api_is_one_line() -> None:
     with dynamic_server(variables) as server, pytest.raises(ProviderError) as raised:
         server.provider(ProjectProvider).create(PROJECT)
     assert str(raised.value) == (
-        "ApiError: GET /v1/organizations/agency: no answer from 127.0.0.1 (ConnectError)."
+        "OperatorError: GET /v1/organizations/agency: no answer from 127.0.0.1 (ConnectError)."
         " Check the network and SUPABASE_API_URL, then run again.\n"
     )
