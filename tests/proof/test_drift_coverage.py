@@ -36,6 +36,8 @@ EVERYTHING = {
     "tiers": {"starter": {"instanceSize": "small", "pointInTimeRecovery": 7, "ipv4": True}},
 }
 QUIET = {"same", "read", "refresh"}
+# Pulumi's engine tells a secret as a mask, and so not that its new value is one that a preview cannot know.
+MASKED = {("site-api-url", "value"), ("site-publishable-key", "value"), ("site-secret-key", "value")}
 
 
 @pytest.fixture
@@ -67,7 +69,7 @@ def named(client: Client) -> set[Name]:
     """What a preview with refresh says would change, beyond what only follows from it."""
     outcome = look(client)
     assert outcome.error is None
-    return set(_names(outcome))
+    return set(_names(outcome)) - MASKED
 
 
 def _names(outcome: Outcome) -> Iterator[Name]:
