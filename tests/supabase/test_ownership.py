@@ -5,6 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
+import pulumi
 import pytest
 
 from components.errors import OperatorError
@@ -47,6 +48,14 @@ ANSWERS = {
     QUERY: NO_MARK,
     PASSWORD_ROUTE: (200, {}),
 }
+
+
+@pytest.fixture
+def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the operator is warned of."""
+    told: list[str] = []
+    monkeypatch.setattr(pulumi.log, "warn", told.append)
+    return told
 
 
 def run(answers: dict[str, Any] | None = None, wanted: Wanted = WANTED) -> Script:
@@ -99,12 +108,12 @@ def test_the_mark_of_another_client_is_no_proof(logins: list[Login]) -> None:
 
 @pytest.mark.parametrize(("outcome", "told"), [(Login.REFUSED, True), (Login.ACCEPTED, False)])
 def test_our_mark_is_proof_and_no_password_is_reset(
-    logins: list[Login], capsys: pytest.CaptureFixture[str], outcome: Login, told: bool
+    logins: list[Login], warnings: list[str], outcome: Login, told: bool
 ) -> None:
     logins += [outcome]
     script = run({QUERY: MARK}, replace(WANTED, adopt=True))
     assert PASSWORD_ROUTE not in script.calls
-    assert ("found again by our mark. The state does not hold its database password" in capsys.readouterr().err) == told
+    assert ("found again by our mark. The state does not hold its database password" in "".join(warnings)) == told
 
 
 def test_the_mark_of_a_database_that_was_not_up_is_asked_for_again(logins: list[Login]) -> None:
@@ -113,11 +122,11 @@ def test_the_mark_of_a_database_that_was_not_up_is_asked_for_again(logins: list[
     assert PASSWORD_ROUTE not in run({QUERY: [not_up, MARK]}).calls
 
 
-def test_a_foreign_project_is_adopted_with_a_word(logins: list[Login], capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_foreign_project_is_adopted_with_a_word(logins: list[Login], warnings: list[str]) -> None:
     logins += [Login.REFUSED, Login.REFUSED, Login.REFUSED, Login.ACCEPTED]
     script = run(wanted=replace(WANTED, adopt=True))
     assert script.calls.count(PASSWORD_ROUTE) == 1
-    assert "because `adopt: true`" in capsys.readouterr().err
+    assert "because `adopt: true`" in "".join(warnings)
 
 
 def test_adopting_with_the_right_password_resets_nothing(logins: list[Login]) -> None:
