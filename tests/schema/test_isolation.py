@@ -11,7 +11,7 @@ from components.schema.attacks import Organization
 from components.schema.catalog import read_snapshot
 from components.schema.isolation import check
 from components.schema.migrations import SQL, read_migrations
-from tests.schema.conftest import Connection, Database, NewDatabase
+from tests.schema.conftest import OLD_DEFAULTS, Connection, Database, NewDatabase
 
 SIMPLE_KEY = """
 alter table activities drop constraint activities_organization_id_contact_id_fkey;
@@ -232,6 +232,13 @@ def test_committed_rows_of_others_stay_as_they_are_in_every_table(new_database: 
         connection.commit()
         assert "deals: delete as authenticated" in str(check(connection))
         assert _rows(connection) == before
+
+
+def test_what_everybody_could_make_in_an_old_project_is_taken_back(empty: Connection) -> None:
+    empty.execute("grant create on schema public to public, anon; " + OLD_DEFAULTS)
+    empty.commit()
+    apply(empty, read_migrations(), snapshot=read_snapshot())
+    assert str(check(empty)).endswith(" 0 leaks")
 
 
 def test_a_check_gives_way_to_whoever_holds_a_table(new_database: NewDatabase) -> None:
