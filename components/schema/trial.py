@@ -162,7 +162,7 @@ def _program(command: list[str], text: str, password: str) -> str:
     environment = os.environ | {"PGPASSWORD": password}
     done = subprocess.run(command, input=text, env=environment, capture_output=True, text=True, check=False)
     if done.returncode:
-        said = next((line for line in done.stderr.splitlines() if "rror" in line), "no reason given")
+        said = next((line for line in done.stderr.splitlines() if "error:" in line.lower()), "no reason given")
         raise OperatorError(f"the catalog cannot be cloned: {said}", command[0], "Nothing was changed.")
     return done.stdout
 
