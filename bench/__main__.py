@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHMARKS = ("schema", "isolation", "client")
+BENCHMARKS = ("schema", "upgrade", "isolation", "client")
 
 
 def main(chosen: list[str]) -> int:
