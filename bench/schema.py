@@ -1,8 +1,10 @@
 """The schema's apply against `psql -1 -f` on the same files, its round trips through a slow line, and the checks."""
 
 import asyncio
+import functools
 import importlib.util
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -10,22 +12,27 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from components.schema.apply import apply, read_live
 from components.schema.catalog import read_snapshot
 from components.schema.isolation import check
 from components.schema.migrations import FOLDER, read_migrations
+from emulators.node import node_path
 from emulators.postgres import Postgres
 from emulators.supabase.database import ProjectDatabases
 
 ROUNDS = 7
+FEWER = 3  # of what takes seconds
+FLEET, FIRST = 20, 6  # databases, and how many migrations they have before their upgrade
+CLI = Path(__file__).parents[1] / ".local/tools/supabase-3.1.0/node_modules/.bin/supabase"
 ROUND_TRIP = 0.05  # seconds, as between two continents
 
 
@@ -115,7 +122,7 @@ def run() -> dict[str, float]:
             script = Path(folder) / "all.sql"
             script.write_text("".join(path.read_text() for path in sorted(FOLDER.glob("*.sql"))))
             figures = _beside_psql(bench, script)
-            figures |= _over_a_slow_line(bench)
+            figures |= _over_a_slow_line(bench) | _beside_the_cli(bench, Path(folder)) | _fleet(bench)
             with psycopg.connect(bench.fresh()) as connection:
                 _apply(connection)
                 for name, action in (("no-op", _apply), ("read", read_live), ("isolation check", check)):
@@ -163,6 +170,40 @@ def _over_a_slow_line(bench: Bench) -> dict[str, float]:
             statements = [each.text for migration in read_migrations() for each in migration.statements]
             one_by_one = seconds(lambda: [connection.execute(text) for text in statements])
     return {**figures, "statement by statement / apply, over 50 ms": one_by_one / figures["first apply over 50 ms"]}
+
+
+def _beside_the_cli(bench: Bench, folder: Path) -> dict[str, float]:
+    """The official CLI's push, with the start of its process, as anybody has it; nothing where it is not fetched yet."""
+    if not CLI.exists():
+        sys.stdout.write("schema: supabase db push: not measured, the tests fetch it with npm\n")
+        return {}
+    shutil.copytree(FOLDER, folder / "supabase/migrations")
+    environment = {"HOME": str(folder), "PATH": node_path(), "DO_NOT_TRACK": "1", "CI": "1"}
+    times = []
+    for _ in range(FEWER):
+        options = conninfo_to_dict(bench.fresh())
+        url = "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**options)
+        push = [CLI, "db", "push", "--yes", "--remote", url]
+        run_it = functools.partial(
+            subprocess.run, push, cwd=folder, env=environment, check=True, stdin=subprocess.DEVNULL, capture_output=True
+        )
+        times.append(seconds(run_it))
+    return {"supabase db push with its start": statistics.median(times)}
+
+
+def _fleet(bench: Bench) -> dict[str, float]:
+    """Databases of the first migrations, all upgraded at once."""
+    dsns = [bench.fresh() for _ in range(FLEET)]
+
+    def upgrade(dsn: str, end: int | None = None) -> None:
+        with psycopg.connect(dsn) as connection:
+            apply(connection, read_migrations()[:end], snapshot=None if end else read_snapshot())
+
+    for dsn in dsns:
+        upgrade(dsn, FIRST)
+    with ThreadPoolExecutor(FLEET) as pool:
+        took = seconds(lambda: list(pool.map(upgrade, dsns)))
+    return {f"{FLEET} databases upgraded in parallel": took}
 
 
 def _apply(connection: psycopg.Connection[Any]) -> None:

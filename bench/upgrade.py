@@ -12,14 +12,13 @@ from uuid import uuid4
 
 import psycopg
 
-from bench.schema import Bench, seconds
+from bench.schema import FIRST, Bench, seconds
 from components.schema.apply import apply
 from components.schema.catalog import read_snapshot
 from components.schema.migrations import read_migrations
 from emulators.postgres import Postgres
 
 CONTACTS, RATE = 1_000_000, 50  # rows, queries a second
-FIRST = 6  # so many migrations made the tables; the upgrade brings the others
 LONGEST = 60.0  # seconds that the load may run
 FILL = """
 insert into public.organizations (id, name, slug) values ('{organization}', 'Large', 'large');
