@@ -173,7 +173,7 @@ def _over_a_slow_line(bench: Bench) -> dict[str, float]:
 
 
 def _beside_the_cli(bench: Bench, folder: Path) -> dict[str, float]:
-    """The official CLI's push, with the start of its process, as anybody has it; nothing where it is not fetched yet."""
+    """The official CLI's push, the start of its process included; nothing where it is not fetched yet."""
     if not CLI.exists():
         sys.stdout.write("schema: supabase db push: not measured, the tests fetch it with npm\n")
         return {}

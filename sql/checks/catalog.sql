@@ -101,6 +101,10 @@ select 'trigger ' || r.name || '.' || t.tgname, pg_catalog.pg_get_triggerdef(t.o
   || case t.tgenabled when 'O' then '' when 'D' then ' (disabled)' else ' (mode ' || t.tgenabled::text || ')' end
 from relation r join pg_catalog.pg_trigger t on t.tgrelid = r.oid where not t.tgisinternal
 union all
+-- On tables nobody needs one; a view's own rule is its definition.
+select 'rule ' || r.name || '.' || w.rulename, pg_catalog.pg_get_ruledef(w.oid)
+from relation r join pg_catalog.pg_rewrite w on w.ev_class = r.oid where r.relkind in ('r', 'p')
+union all
 select 'function ' || f.name, pg_catalog.pg_get_functiondef(f.oid) || 'rights: ' || coalesce(api.rights, 'none')
 from routine f left join api on api.kind = 'routine' and api.oid = f.oid
 order by 1

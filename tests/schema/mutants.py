@@ -32,7 +32,8 @@ def _body(path: str, definition: str) -> str:
     text = definition.rpartition("rights: ")[0]
     if "RETURNS trigger" in text:
         return text.replace("new.updated_at := clock_timestamp();", "")
-    return text.replace(" and status = 'active'", "")
+    changed = text.replace(" and status = 'active'", "")
+    return changed if changed != text else ""
 
 
 def _column(command: str, fits: str = "") -> Mutation:

@@ -115,6 +115,11 @@ def test_helpers_are_outside_the_api_and_pin_their_search_path(schema: Connectio
             "added permissive update to anon, using (true)",
         ),
         ("alter table deals disable row level security", "rls public.deals", "disabled"),
+        (
+            "create rule leak as on insert to deals do also notify deals",
+            "rule public.deals.leak",
+            "added CREATE RULE leak AS, ON INSERT TO public.deals DO, NOTIFY deals;",
+        ),
         ("alter table deals force row level security", "rls public.deals", "forced"),
         ("grant select on deals to anon", "grants public.deals", "anon: SELECT"),
         ("grant update (role) on users to anon", "grants public.users", "anon: UPDATE (role)"),

@@ -7,10 +7,11 @@ import pytest
 
 from components.errors import OperatorError
 from components.schema.apply import apply
+from components.schema.attacks import Organization
 from components.schema.catalog import read_snapshot
 from components.schema.isolation import check
-from components.schema.migrations import read_migrations
-from tests.schema.conftest import Connection, Database, NewDatabase
+from components.schema.migrations import SQL, read_migrations
+from tests.schema.conftest import OLD_DEFAULTS, Connection, Database, NewDatabase
 
 SIMPLE_KEY = """
 alter table activities drop constraint activities_organization_id_contact_id_fkey;
@@ -213,6 +214,42 @@ def test_rows_that_are_there_already_stay_and_are_attacked(schema: Connection) -
     assert schema.execute("select count(*) from organizations").fetchone() == (0,)
 
 
+def test_committed_rows_of_others_stay_as_they_are_in_every_table(new_database: NewDatabase) -> None:
+    made = new_database()
+    with made.connect() as connection:
+        apply(connection, read_migrations())
+        connection.execute((SQL / "checks" / "isolation.sql").read_text())
+        for own in (Organization.of("owner", "member"), Organization.of("owner", "member")):
+            accounts = json.dumps(dict.fromkeys(own.accounts))
+            connection.execute("select pg_temp.populate(%s, %s)", (own.id, accounts))
+    with made.connect() as connection:
+        before = _rows(connection)
+        assert all(len(rows) >= 2 for rows in before.values())
+        assert check(connection).passed
+        # The versions of the rows too: nothing was written, not even the same again.
+        assert _rows(connection) == before
+        connection.execute("alter policy deals_member on deals using (true)")
+        connection.commit()
+        assert "deals: delete as authenticated" in str(check(connection))
+        assert _rows(connection) == before
+
+
+def test_what_everybody_could_make_in_an_old_project_is_taken_back(empty: Connection) -> None:
+    empty.execute("grant create on schema public to public, anon; " + OLD_DEFAULTS)
+    empty.commit()
+    apply(empty, read_migrations(), snapshot=read_snapshot())
+    assert str(check(empty)).endswith(" 0 leaks")
+
+
+def test_a_check_gives_way_to_whoever_holds_a_table(new_database: NewDatabase) -> None:
+    made = new_database()
+    with made.connect() as connection, made.connect() as other:
+        apply(connection, read_migrations())
+        other.execute("lock table contacts in access exclusive mode")
+        with pytest.raises(OperatorError, match="lock timeout"):
+            check(connection)
+
+
 def test_two_checks_at_once_do_not_meet(ready: Database) -> None:
     with ready.connect() as one, ready.connect() as other:
         one.execute("select 1")
@@ -245,6 +282,15 @@ def test_the_command_exits_1_on_a_leak_and_prints_json(new_database: NewDatabase
     opened = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert opened.returncode == 1
     assert "1 leaks\nleak: contacts: select as anon (not signed in)" in opened.stdout
+
+
+def _rows(connection: Connection) -> dict[str, list[tuple[str, ...]]]:
+    """Every row of every table of the API with its version."""
+    tables = [name.removeprefix("table ") for name in read_snapshot() if name.startswith("table public.")]
+    return {
+        name: connection.execute(f"select xmin::text, ctid::text, t::text from {name} t order by 2").fetchall()
+        for name in tables
+    }
 
 
 def test_an_unreachable_database_is_one_line_and_exit_2() -> None:

@@ -22,7 +22,7 @@ Folder = Callable[..., tuple[Migration, ...]]
 BEYOND_REPAIR = {
     "table gone": ("drop table public.content_queue", "rls public.content_queue (missing)"),
     "table renamed": ("alter table public.deals rename to sales", "policy public.deals.deals_member (missing)"),
-    "schema gone": ("drop schema private cascade", "function private.touch() (missing)"),
+    "schema gone": ("drop schema private cascade", "function private.current_member() (missing)"),
     "column of a policy gone": (
         "alter table public.notifications drop column user_id cascade",
         "policy public.notifications.notifications_member (missing)",
