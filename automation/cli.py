@@ -4,6 +4,7 @@ Exit code 0: done, or nothing to do. 1: preview or drift found changes. 2: faile
 """
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -18,6 +19,7 @@ from automation.provision import STEPS, is_component, step_of
 from automation.report import markdown
 from automation.rotation import Secret, begin_rotation
 from automation.session import Session, session
+from automation.trial import told, try_sql
 from components.errors import OperatorError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -82,13 +84,21 @@ def preview(
     shard: Shard = "1/1",
     parallel: Parallel = 4,
     local: Local = False,
+    sql: Annotated[bool, typer.Option("--try-sql", help="Try pending migrations on a clone of the catalog.")] = False,
+    live: Annotated[bool, typer.Option("--on-live", help="With --try-sql: on the database, rolled back.")] = False,
     as_json: Json = False,
 ) -> None:
     """Show what `up` would do."""
     with session("preview", local=local, as_json=as_json) as run:
 
         def act(client: str, engine: Engine) -> ClientResult:
-            return _planned(client, engine.preview(on_step=run.screen.on_step(client)))
+            planned = _planned(client, engine.preview(on_step=run.screen.on_step(client)))
+            if not sql or planned.error:
+                return planned
+            found = try_sql(run.workspace(writes=False), engine.resources(secrets=True), live=live)
+            for line in told(found):
+                run.screen.say(f"{client}  {line}")
+            return replace(planned, data={**planned.data, "sql": found})
 
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
         results = run.run(chosen, act, parallel=parallel)

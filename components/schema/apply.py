@@ -154,7 +154,7 @@ def read_live(connection: psycopg.Connection[Any]) -> Live:
 
 def database_error(error: psycopg.Error, remedy: str = "") -> OperatorError:
     """What the database said, in one line."""
-    said = error.diag.message_primary or str(error) or type(error).__name__
+    said = (error.diag.message_primary or str(error) or type(error).__name__).strip().rstrip(".")
     told = f"{said} (SQLSTATE {error.sqlstate})" if error.sqlstate else said
     return OperatorError(told, "database", f"{REMEDIES.get(error.sqlstate or '', '')} {remedy}".strip())
 

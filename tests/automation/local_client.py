@@ -17,7 +17,7 @@ from automation.cli import app
 from automation.workspace import open_engine
 
 ROOT = Path(__file__).parents[2]
-LINKS = ("components", "sql", "starter", ".venv", "__main__.py", "Pulumi.yaml")
+LINKS = ("components", "emulators", "sql", "starter", ".venv", "__main__.py", "Pulumi.yaml")
 NO_INSTALLER = "http://127.0.0.1:9/install.sh"
 HAS_PULUMI = shutil.which("pulumi") is not None
 MakeClient = Callable[[str], "Client"]

@@ -44,6 +44,9 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
     assert (code, statuses(again)) == (0, every("unchanged"))
     looked = client("drift")
     assert looked[0] == 0
+    nothing = {"files": [], "rewritten": [], "locks": {}}
+    tried = [client("preview", "--try-sql", *where) for where in ((), ("--on-live",))]
+    assert [(code, found["sql"]) for code, found in tried] == [(0, nothing)] * 2
     file = (client.root / f"Pulumi.{client.name}.yaml").read_text()
     # Elsewhere Pulumi writes the salt of the stack's secrets behind it.
     assert file == committed if client.local else file.startswith(committed)
@@ -51,7 +54,7 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
     outputs = {name: one["outputs"] for name, one in state.items()}
     secrets = [outputs["db-password"]["result"], outputs["secret-key"]["value"], outputs["owner"]["link"]]
     assert all(len(secret) > 20 for secret in secrets)
-    shown = json.dumps([made, again, looked, client("outputs"), client("status")])
+    shown = json.dumps([made, again, looked, tried, client("outputs"), client("status")])
     kept = [path.read_text() for path in client.root.rglob(".local/**/*.json")]
     assert not [secret for secret in secrets for text in (shown, *kept) if secret in text]
 
