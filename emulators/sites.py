@@ -18,6 +18,7 @@ from pathlib import Path
 from emulators import children
 from emulators.node import node_path, node_program
 from emulators.ports import listen
+from emulators.relay import relay
 from emulators.store import Document, Store
 
 KIND = "site"
@@ -118,17 +119,10 @@ class _Relay(socketserver.BaseRequestHandler):
                 self.request.sendall(SIMULATED.encode())
                 return
             with socket.create_connection(address) as inner:
-                back = threading.Thread(target=_copy, args=(inner, self.request), daemon=True)
+                back = threading.Thread(target=relay, args=(inner, self.request), daemon=True)
                 back.start()
-                _copy(self.request, inner)
+                relay(self.request, inner)
                 back.join()
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while chunk := source.recv(65536):
-            target.sendall(chunk)
-        target.shutdown(socket.SHUT_WR)
 
 
 def _start(site: Document, ending: ExitStack) -> tuple[str, int] | None:

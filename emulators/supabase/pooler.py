@@ -14,6 +14,7 @@ from datetime import datetime
 
 from emulators.context import Context
 from emulators.ports import listen
+from emulators.relay import relay
 
 PORT = "supabase:pooler"
 ENCRYPTION = (80877103, 80877104)  # the codes of a request for TLS and for GSS
@@ -77,7 +78,7 @@ class _Conversation(socketserver.BaseRequestHandler):
                 inner.sendall(opening)
                 back = threading.Thread(target=self._back, args=(inner, tenant), daemon=True)
                 back.start()
-                _copy(self.request, inner)
+                relay(self.request, inner)
                 back.join()
 
     def _opening(self) -> bytes:
@@ -105,14 +106,7 @@ class _Conversation(socketserver.BaseRequestHandler):
                 self.request.sendall(chunk)
                 if ADMITTED in chunk or REFUSED in chunk:
                     break
-        _copy(inner, self.request)
-
-
-def _copy(source: socket.socket, target: socket.socket) -> None:
-    with suppress(OSError):
-        while chunk := source.recv(65536):
-            target.sendall(chunk)
-        target.shutdown(socket.SHUT_WR)
+        relay(inner, self.request)
 
 
 def _fatal(text: str) -> bytes:

@@ -37,7 +37,7 @@ def test_a_database_that_goes_away_half_way_holds_nothing_of_it(
             assert thread.is_alive()
             admin.execute("select pg_sleep(0.02)")
         admin.execute("select pg_terminate_backend(%s)", found)
-    thread.join()
+    thread.join(60)
     # Whether the server's farewell still came through is its own affair.
     assert "connection" in said[0]
     assert "Nothing was applied" in said[0] or "It left nothing behind" in said[0]
