@@ -5,7 +5,7 @@ BIN := .venv/bin
 
 demo: .venv/local ; @$(BIN)/python -m automation demo $(ARGS)
 stop: .venv/local ; @$(BIN)/python -m emulators stop
-test: .venv/dev ; $(BIN)/pytest -n 2 $(ARGS)
+test: .venv/dev ; $(BIN)/pytest -n 4 $(ARGS)
 test-live: .venv/dev ; $(BIN)/pytest -s --live tests/live/test_live.py $(ARGS)
 lint: .venv/dev ; $(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy components automation emulators && $(BIN)/lint-imports
 bench: .venv/dev ; $(BIN)/python -m bench $(ARGS)
