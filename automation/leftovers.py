@@ -1,4 +1,4 @@
-"""What a killed operation leaves in a Pulumi stack: a lock, and creates of which nobody knows whether they happened."""
+"""What a Pulumi stack does not know: a dead engine's lock, creates that nobody saw end, what a lost state held."""
 
 import json
 import os
@@ -8,22 +8,29 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+import uuid
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 from pulumi import automation as auto
+from pulumi.automation import events
 
+from automation.pulumi_events import SECRET, UNKNOWN
 from components.errors import OperatorError
 
 HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
 # The engine and its plugins carry it, so that those of a dead engine are told from everybody else's.
 MARK = "CLIENT_ENVIRONMENTS_STACK"
 NATIVE = ("github:", "vercel:")
+SITE = "vercel:index/project:Project"
 PATIENCE = 5.0  # seconds, then it is killed
+HIDDEN = re.compile(f"{UNKNOWN}|{SECRET}")
 LONGEST_RUN = timedelta(hours=1)
+Held = dict[str, Any]
+"""A resource as a state holds it."""
 
 
 def free_lock(stack: auto.Stack, refusal: str, mark: str) -> None:
@@ -50,11 +57,23 @@ def free_lock(stack: auto.Stack, refusal: str, mark: str) -> None:
     stack.cancel()
 
 
-def settle_creates(stack: auto.Stack, environment: Mapping[str, str], root: Path) -> list[str]:
+def settle_creates(
+    stack: auto.Stack,
+    planned: Sequence[events.StepEventStateMetadata],
+    environment: Mapping[str, str],
+    root: Path,
+) -> list[str]:
     """Take what interrupted creates have made into the state; the others will be done again.
 
     Resources of ours look before they create. GitHub's and Vercel's do not: what exists is found by its name here. A
     repository or site that is older than the interrupted run is somebody else's, and is left to the provider's refusal.
+    A state that is empty may have been lost: then what is described, or linked, as the client's is taken up.
+
+    Args:
+        stack: the stack.
+        planned: what a preview would create.
+        environment: complete environment of the lookup.
+        root: the repository's root.
 
     Returns:
         the URNs that were taken into the state and need a refresh.
@@ -64,26 +83,57 @@ def settle_creates(stack: auto.Stack, environment: Mapping[str, str], root: Path
     """
     exported = stack.export_stack()
     content: Any = exported.deployment
-    pending = content.pop("pending_operations", None) or []
-    if not pending:
-        return []
-    started = [op["resource"] for op in pending if op["type"] == "creating"]
+    pending, held = content.pop("pending_operations", None) or [], content.get("resources", [])
+    since, started = None, [op["resource"] for op in pending if op["type"] == "creating"]
+    if pending:
+        since = (datetime.fromisoformat(content["manifest"]["time"]) - LONGEST_RUN).isoformat()
+    elif not held:
+        held, started = _as_held(planned)
     native = [resource for resource in started if resource["type"].startswith(NATIVE)]
-    since = datetime.fromisoformat(content["manifest"]["time"]) - LONGEST_RUN
-    found = dict(zip((r["urn"] for r in native), _look_up(native, since, environment, root), strict=True))
-    # Just enough for the provider to find it: the refresh that follows fills in the rest.
-    taken = [{**r, "id": id_, "outputs": {**r["inputs"], "id": id_}} for r in native if (id_ := found[r["urn"]])]
-    content["resources"] = [*content.get("resources", []), *taken]
-    stack.import_stack(exported)
+    taken = _taken(native, _look_up([(r["type"], r["inputs"], since) for r in native], environment, root))
+    if pending or taken:
+        content["resources"] = [*held, *taken]
+        stack.import_stack(exported)
     return [resource["urn"] for resource in taken]
 
 
+def _as_held(planned: Sequence[events.StepEventStateMetadata]) -> tuple[list[Held], list[Held]]:
+    """What is planned, as a state would hold it: the engine's own resources and groups, and the others."""
+    own: dict[str, Held] = {}
+    others = []
+    for one in planned:
+        known = {key: each for key, each in (one.inputs or {}).items() if not HIDDEN.search(str(each))}
+        held: Held = {"urn": one.urn, "type": one.type, "custom": bool(one.custom), "inputs": known, "outputs": {}}
+        if one.parent:
+            held["parent"] = one.parent
+        if one.custom and one.type.startswith("pulumi:providers:"):
+            held |= {"id": str(uuid.uuid4()), "outputs": known}
+        elif one.custom:
+            provider = one.provider.rpartition("::")[0]
+            others.append({**held, "provider": f"{provider}::{own[provider]['id']}"})
+            continue
+        own[one.urn] = held
+    return list(own.values()), others
+
+
+def _taken(resources: Sequence[Held], ids: Sequence[str | None]) -> list[Held]:
+    """Those that were found, with just enough for the provider to find them: a refresh fills in the rest."""
+    found = [(resource, id_) for resource, id_ in zip(resources, ids, strict=True) if id_]
+    site = next(({"projectId": id_} for resource, id_ in found if resource["type"] == SITE), {})
+    taken = []
+    for resource, id_ in found:
+        inside = site if resource["type"].startswith("vercel:") and resource["type"] != SITE else {}
+        inputs = {**inside, **resource["inputs"]}
+        taken.append({**resource, "id": id_, "inputs": inputs, "outputs": {**inputs, "id": id_}})
+    return taken
+
+
 def _look_up(
-    resources: list[dict[str, Any]], since: datetime, environment: Mapping[str, str], root: Path
+    asked: Sequence[tuple[str, Held, str | None]], environment: Mapping[str, str], root: Path
 ) -> list[str | None]:
-    if not resources:
+    """The id of each, as type, inputs and since when it counts."""
+    if not asked:
         return []
-    asked = [(r["type"], r["inputs"], since.isoformat()) for r in resources]
     done = subprocess.run(
         [sys.executable, "-m", "components.lookup"],
         cwd=root,

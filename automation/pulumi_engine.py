@@ -10,14 +10,13 @@ from typing import Any
 
 import yaml
 from pulumi import automation as auto
+from pulumi.automation import events
 
 from automation.engine import OnStep, Outcome
 from automation.leftovers import MARK, free_lock, settle_creates
 from automation.local import LOCAL_PASSPHRASE
-from automation.pulumi_events import Recorder, text_lines
+from automation.pulumi_events import SECRET, Recorder, text_lines
 from components.errors import OperatorError
-
-SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, not one
 
 
 class PulumiEngine:
@@ -36,6 +35,7 @@ class PulumiEngine:
     ) -> None:
         self.name = f"pulumi v{command.version}"
         self._root, self._client, self._command = root, client, command
+        self._planned: list[events.StepEventStateMetadata] = []
         self._environment = {**environment, MARK: f"{root}:{client}"}
         self._workspace = self._private(root / ".local/pulumi") if local else self._open(root, {})
 
@@ -88,10 +88,10 @@ class PulumiEngine:
         ]
 
     def _settle(self, stack: auto.Stack) -> None:
-        """Take up what a killed operation left: its lock, and what it made without saying so."""
+        """Take up what the state does not know: a killed operation's lock, what it made, what a lost state held."""
 
         def settle() -> None:
-            if taken := settle_creates(stack, self._workspace.env_vars, self._root):
+            if taken := settle_creates(stack, self._planned, self._workspace.env_vars, self._root):
                 stack.refresh(target=taken, show_secrets=False, suppress_outputs=True)
 
         self._unlocked(stack, settle)
@@ -122,6 +122,7 @@ class PulumiEngine:
             result = self._unlocked(stack, lambda: run(stack, on_event=recorder.see, color="never"))
         except auto.CommandError as error:
             failure = recorder.error() or _last_line(error)
+        self._planned = recorder.planned
         return Outcome(
             steps=tuple(recorder.steps),
             diagnostics=tuple(recorder.diagnostics),

@@ -11,6 +11,7 @@ from automation import github_errors, vercel_errors
 from automation.engine import OnStep, Step, certain
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
+SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, not one
 COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 # Of a replacement only the creating half counts: its other steps are the same change once more.
 OPERATIONS = {
@@ -26,10 +27,11 @@ OPERATIONS = {
 
 
 class Recorder:
-    """Turns the engine's events into steps, in order of completion."""
+    """Turns the engine's events into steps, in order of completion; `planned` is what a preview would create."""
 
     def __init__(self, on_step: OnStep | None, environment: Mapping[str, str]) -> None:
         self.steps: list[Step] = []
+        self.planned: list[events.StepEventStateMetadata] = []
         self.diagnostics: list[str] = []
         self._errors: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
@@ -61,6 +63,8 @@ class Recorder:
 
     def _begin(self, metadata: events.StepEventMetadata, *, planning: bool) -> None:
         self._began[metadata.urn, metadata.op] = time.monotonic()
+        if planning and metadata.op.value == "create" and metadata.new:
+            self.planned.append(metadata.new)
         step = _step(metadata, "running", 0.0)
         if step and not planning and self._on_step:
             self._on_step(step)

@@ -2,14 +2,17 @@
 
 `python -m components.lookup` reads `[[type, inputs, since]]` on standard input and prints a list of ids and
 nulls. It asks with the tokens of the environment and changes nothing. A repository or a site counts only when it was
-made after `since`, an ISO time.
+made after `since`, an ISO time; without one, a repository when it is described as its inputs say, and a site when it
+is linked to such a repository.
+
+What is inside a repository comes after it, and what is inside a site too: its `projectId` may then be left out.
 """
 
 import json
 import os
 import sys
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -27,20 +30,30 @@ class Lookup:
     def __init__(self) -> None:
         self._owner = quote(os.environ.get("GITHUB_OWNER", ""))
         self._github, self._vercel = github(), vercel()
+        self._ours: dict[str, bool] = {}
+        self._site_id: str | None = None
 
-    def find(self, kind: str, inputs: Inputs, since: str) -> str | None:
+    def find(self, kind: str, inputs: Inputs, since: str | None) -> str | None:
         """The id of the resource of a type that has these inputs, or None.
 
         Raises:
             OperatorError: a service does not answer, or refuses to.
         """
         search = SEARCHES.get(kind)
-        self._since = datetime.fromisoformat(since)
-        return search(self, inputs) if search else None
+        self._since = datetime.fromisoformat(since) if since else None
+        return search(self, inputs) if search and self._ours.get(inputs.get("repository", ""), True) else None
 
     def _repository(self, inputs: Inputs) -> str | None:
         found = self._get(self._github, self._repo(inputs["name"]))
-        return str(inputs["name"]) if found and datetime.fromisoformat(found["created_at"]) > self._since else None
+        same = bool(found) and found["description"] == inputs.get("description")
+        ours = bool(found) and self._is_ours(datetime.fromisoformat(found["created_at"]), same)
+        self._ours[inputs["name"]] = ours
+        return str(inputs["name"]) if ours else None
+
+    def _file(self, inputs: Inputs) -> str | None:
+        repository, branch, file = (inputs[key] for key in ("repository", "branch", "file"))
+        found = self._get(self._github, f"{self._repo(repository)}/contents/{quote(file)}?ref={quote(branch)}")
+        return found and f"{repository}:{file}:{branch}"
 
     def _ruleset(self, inputs: Inputs) -> str | None:
         found = self._get(self._github, f"{self._repo(inputs['repository'])}/rulesets?per_page=100") or []
@@ -53,16 +66,26 @@ class Lookup:
 
     def _site(self, inputs: Inputs) -> str | None:
         found = self._get(self._vercel, f"/v9/projects/{quote(inputs['name'])}", inputs)
-        return str(found["id"]) if found and found["createdAt"] > self._since.timestamp() * 1000 else None
+        link = (found or {}).get("link") or {}
+        same = quote(link.get("org", "")) == self._owner and self._ours.get(link.get("repo", ""), False)
+        if found and self._is_ours(datetime.fromtimestamp(found["createdAt"] / 1000, UTC), same):
+            self._site_id = str(found["id"])
+        return self._site_id
 
     def _site_variable(self, inputs: Inputs) -> str | None:
-        found = self._get(self._vercel, f"/v10/projects/{quote(inputs['projectId'])}/env", inputs) or {"envs": []}
+        found = self._in_site(inputs, "v10", "env") or {"envs": []}
         same = (each for each in found["envs"] if each["key"] == inputs["key"])
         return next((str(each["id"]) for each in same if set(each["target"]) & set(inputs["targets"])), None)
 
     def _domain(self, inputs: Inputs) -> str | None:
-        path = f"/v9/projects/{quote(inputs['projectId'])}/domains/{quote(inputs['domain'])}"
-        return self._get(self._vercel, path, inputs) and str(inputs["domain"])
+        return self._in_site(inputs, "v9", f"domains/{quote(inputs['domain'])}") and str(inputs["domain"])
+
+    def _is_ours(self, made: datetime, same: bool) -> bool:
+        return made > self._since if self._since else same
+
+    def _in_site(self, inputs: Inputs, version: str, path: str) -> Any:
+        site = inputs.get("projectId") or self._site_id
+        return site and self._get(self._vercel, f"/{version}/projects/{quote(site)}/{path}", inputs)
 
     def _repo(self, name: str) -> str:
         return f"/repos/{self._owner}/{quote(name)}"
@@ -82,6 +105,7 @@ class Lookup:
 
 SEARCHES = {
     "github:index/repository:Repository": Lookup._repository,
+    "github:index/repositoryFile:RepositoryFile": Lookup._file,
     "github:index/repositoryRuleset:RepositoryRuleset": Lookup._ruleset,
     "github:index/actionsVariable:ActionsVariable": Lookup._variable,
     "vercel:index/project:Project": Lookup._site,

@@ -9,8 +9,8 @@ and what the real provider would compute; it persists, and drifts when someone c
     DELETE /_rehearsal/documents/<id>                         ->  204
 
 Property names are Pulumi's. `outputs` are the inputs and what is computed, except what cannot be read back: such a
-property stands in `digests` by its SHA-256. A create that is done `again` takes its own document up. Refusals are
-{"message"} with 404, 409 or 422.
+property stands in `digests` by its SHA-256. A create that is done `again` takes its own document up, and a file with
+what was written into it since. Refusals are {"message"} with 404, 409 or 422.
 """
 
 import hashlib
@@ -118,6 +118,8 @@ def _create(call: Call) -> Any:
         if kind == REPOSITORY:
             raise RefusedError(422, "name already exists on this account")
         raise RefusedError(409, f"{' '.join(part for part in parts if part)} already exists")
+    if mine and kind == FILE:
+        return 201, there
     return 201, _keep(call.context, _filled(kind, name, call.body["urn"], inputs, {}), inputs)
 
 

@@ -17,7 +17,7 @@ VARIABLE = ("github:index/actionsVariable:ActionsVariable", {"repository": "look
 SITE = ("vercel:index/project:Project", {"name": "looked-up"})
 
 
-def look_up(emulators, *asked: tuple[Any, ...], since: str = LONG_AGO, **more: str) -> Any:
+def look_up(emulators, *asked: tuple[Any, ...], since: str | None = LONG_AGO, **more: str) -> Any:
     environment = os.environ | emulators.exports | more
     process = subprocess.run(
         [sys.executable, "-m", "components.lookup"],
@@ -63,6 +63,28 @@ def test_what_exists_is_found_by_its_inputs(emulators, made: str) -> None:
     assert found[2:4] == ["looked-up:COLOUR", made]
     assert len(found[4]) > 10
     assert found[5] == "a.example.com"
+
+
+def test_after_a_lost_state_a_repository_counts_by_its_description_and_a_site_by_its_link(emulators, made: str) -> None:
+    mine = (REPOSITORY[0], REPOSITORY[1] | {"description": "Site of Looked Up"})
+    file = ("github:index/repositoryFile:RepositoryFile", {"repository": "looked-up", "branch": "main"})
+    readme, absent = ((file[0], file[1] | {"file": name}) for name in ("README.md", "absent.md"))
+    kind = "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable"
+    colour = (kind, {"key": "COLOUR", "targets": ["production"]})
+    assert look_up(emulators, mine, readme, VARIABLE, SITE, colour, since=None) == [None] * 5
+
+    github = f"{emulators.urls['github']}/api/v3/repos/{emulators.exports['GITHUB_OWNER']}/looked-up"
+    headers = {"Authorization": f"Bearer {emulators.exports['GITHUB_TOKEN']}"}
+    emulators.http.patch(github, json={"description": "Site of Looked Up"}, headers=headers).raise_for_status()
+    found = look_up(emulators, mine, readme, absent, VARIABLE, SITE, colour, since=None)
+    assert found == ["looked-up", "looked-up:README.md:main", None, "looked-up:COLOUR", None, None]
+
+    link = {"type": "github", "repo": f"{emulators.exports['GITHUB_OWNER']}/looked-up"}
+    headers = {"Authorization": f"Bearer {emulators.exports['VERCEL_API_TOKEN']}"}
+    vercel = f"{emulators.urls['vercel']}/v9/projects/{made}/link"
+    emulators.http.post(vercel, json=link, headers=headers).raise_for_status()
+    site, variable = look_up(emulators, mine, SITE, colour, since=None)[1:]
+    assert (site, len(variable) > 10) == (made, True)
 
 
 @pytest.mark.usefixtures("made")

@@ -109,7 +109,8 @@ class Rehearsal:
             before = self._state.load()
             journal = Journal(before, self._state.save if writes else None, on_step)
             log, variables = Log(), self._variables(project)
-            providers = Providers(self._root, variables, project.config, self._log, before.pending)
+            pending = before.pending if before.resources else None
+            providers = Providers(self._root, variables, project.config, self._log, pending)
             deployment = Deployment(journal, providers)
             monitor = Monitor(deployment, journal, project.name, self._stack)
             with serving(monitor, log) as address:

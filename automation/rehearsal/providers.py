@@ -30,10 +30,18 @@ def require_loopback(environment: Mapping[str, str]) -> None:
 
 
 class Providers:
-    """The providers of one operation; `pending` are the URNs of creates that an earlier one did not finish."""
+    """The providers of one operation.
+
+    `pending` are the URNs of creates that an earlier one did not finish; it is None where the state may have been lost.
+    """
 
     def __init__(
-        self, root: Path, environment: Mapping[str, str], config: Mapping[str, str], log: Path, pending: Collection[str]
+        self,
+        root: Path,
+        environment: Mapping[str, str],
+        config: Mapping[str, str],
+        log: Path,
+        pending: Collection[str] | None,
     ) -> None:
         require_loopback(environment)
         self._dynamic = DynamicProvider(root, environment, config, log)

@@ -28,7 +28,7 @@ class SimulatedProvider(Provider):
     Args:
         service: name of the service, for errors.
         url: base URL of its emulator.
-        pending: URNs whose create was cut off: what it made is taken up.
+        pending: URNs whose create was cut off: what it made is taken up. None is every URN.
     """
 
     simulated = True
@@ -49,14 +49,14 @@ class SimulatedProvider(Provider):
         }
     )
 
-    def __init__(self, service: str, url: str, pending: Collection[str] = ()) -> None:
+    def __init__(self, service: str, url: str, pending: Collection[str] | None = ()) -> None:
         self._service, self._pending = service, pending
         # The environment's proxy is for the real providers; an emulator is on this machine.
         self._client = httpx.Client(base_url=f"{url.rstrip('/')}/_rehearsal/", timeout=30, trust_env=False)
 
     def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
         type_ = urn.split("::")[2].rsplit("$", 1)[-1]
-        body = {"inputs": plain(dict(inputs)), "urn": urn, "again": urn in self._pending}
+        body = {"inputs": plain(dict(inputs)), "urn": urn, "again": self._pending is None or urn in self._pending}
         document = self._request("POST", quote(type_, safe="/"), body)
         while document.get("state") in UNDER_WAY:
             time.sleep(POLL)
