@@ -65,13 +65,31 @@ def require_engine() -> None:
     Raises:
         OperatorError: the engine's address, given as first argument of `python -m pulumi.dynamic`, does not answer.
     """
-    if not sys.argv[0].endswith(os.path.join("pulumi", "dynamic", "__main__.py")) or len(sys.argv) < 2:
+    if (engine := _engine()) is None:
         return
-    host, _, port = sys.argv[1].rpartition(":")
+    host, _, port = engine.rpartition(":")
     try:
         socket.create_connection((host, int(port)), timeout=5).close()
     except OSError:
         raise OperatorError("the Pulumi engine is gone", "provider", "Nothing was written; run `up` again.") from None
+
+
+def tell(text: str) -> None:
+    """Warn the operator through the engine that started this process; in any other process, on standard error."""
+    if (engine := _engine()) is None:
+        sys.stderr.write(f"{text}\n")
+        return
+    import grpc
+    from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
+
+    with grpc.insecure_channel(engine) as channel:
+        engine_pb2_grpc.EngineStub(channel).Log(engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=text))
+
+
+def _engine() -> str | None:
+    """Address of the engine that started this provider process; None in any other process."""
+    provider = sys.argv[0].endswith(os.path.join("pulumi", "dynamic", "__main__.py"))
+    return sys.argv[1] if provider and len(sys.argv) > 1 else None
 
 
 def is_unknown(value: Any) -> bool:

@@ -10,7 +10,9 @@ from components.errors import OperatorError
 from components.settings import ClientSettings
 from components.supabase.allocation import check_region, find_project, visible_organization
 from components.supabase.client import Client
+from components.supabase.configuration import live_settings
 from components.supabase.errors import ApiError
+from components.supabase.legacy_keys import legacy_users
 from components.supabase.models import GONE, PAUSED, OrganizationRecord
 from components.supabase.ownership import foreign, marked, require_region
 
@@ -34,6 +36,9 @@ def examine(client: Client, settings: ClientSettings, *, fresh: bool | None) -> 
         if fresh is not None:
             name = "Supabase project"
             findings.append(_project(client, settings, fresh=fresh))
+        elif found := find_project(client, settings.organization, settings.project_name):
+            name = "Supabase legacy keys"
+            findings.append(_legacy_keys(client, found.ref))
     except OperatorError as refusal:
         findings.append(Finding(name, str(refusal), "failed"))
     return findings
@@ -75,6 +80,22 @@ def _free(client: Client, organization: OrganizationRecord, settings: ClientSett
     if len(active) < FREE_PROJECTS:
         return Finding("Supabase organization", says)
     return Finding("Supabase organization", says, "failed", "Pause or delete one, or take a paid plan.")
+
+
+def _legacy_keys(client: Client, ref: str) -> Finding:
+    name = "Supabase legacy keys"
+    if not live_settings(client, ref, ["legacy_keys"])["legacy_keys"]:
+        return Finding(name, "off")
+    try:
+        users = legacy_users(client, ref)
+    except ApiError as error:
+        if error.transient:
+            raise
+        return Finding(name, f"on; who uses them is not told: {error.reason}", "warning", error.remedy)
+    if users:
+        says = f"on and used, requests within 24 hours: {', '.join(users)}"
+        return Finding(name, says, "warning", "Move them to publishable and secret keys.")
+    return Finding(name, "on, unused for 24 hours", "warning", "`legacyKeys: false` switches them off.")
 
 
 def _project(client: Client, settings: ClientSettings, *, fresh: bool) -> Finding:

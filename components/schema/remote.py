@@ -1,6 +1,5 @@
 """The schema in the database of one project, reached by way of the Management API. Knows no Pulumi."""
 
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -18,12 +17,15 @@ from components.supabase.models import GONE, PAUSED
 REFUSED = ""  # stands for a password that the database no longer takes
 
 
-def apply_schema(props: Mapping[str, Any], before_write: Callable[[], None]) -> dict[str, Any]:
+def apply_schema(
+    props: Mapping[str, Any], before_write: Callable[[], None], tell: Callable[[str], None]
+) -> dict[str, Any]:
     """Wait for the database, apply what is pending and verify the whole.
 
     Args:
         props: the inputs of the resource.
         before_write: called before anything is changed; raises to prevent it.
+        tell: called with a line for each thing that was repaired or is not as reviewed.
 
     Returns:
         what the database holds now: migrations, catalog, version, dsn, applied_at.
@@ -45,7 +47,7 @@ def apply_schema(props: Mapping[str, Any], before_write: Callable[[], None]) -> 
         before_write()
         applied = apply(connection, migrations, mark=mark, snapshot=catalog.read_snapshot())
     for line in (*(f"{name}: repaired" for name in applied.repaired), *applied.warnings):
-        sys.stderr.write(f"schema of {props['project_name']}: {line}\n")
+        tell(f"schema of {props['project_name']}: {line}")
     applied_at = datetime.now(UTC).isoformat(timespec="seconds")
     return {**_digests(applied.live), "version": migrations[-1].version, "dsn": address.dsn, "applied_at": applied_at}
 

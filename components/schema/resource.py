@@ -10,7 +10,7 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
-from components.dynamic import Provider, is_unknown, operation, require_engine
+from components.dynamic import Provider, is_unknown, operation, require_engine, tell
 from components.schema import catalog
 from components.schema.migrations import read_migrations
 
@@ -117,7 +117,7 @@ class Schema(Resource, module="schema", name="Schema"):
 def _apply(props: Mapping[str, Any]) -> dict[str, Any]:
     from components.schema.remote import apply_schema
 
-    return {**{key: props[key] for key in INPUTS}, **apply_schema(props, require_engine)}
+    return {**{key: props[key] for key in INPUTS}, **apply_schema(props, require_engine, tell)}
 
 
 def _found(id_: str, props: Mapping[str, Any], live: Mapping[str, Any]) -> ReadResult:

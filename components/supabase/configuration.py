@@ -13,6 +13,7 @@ from typing import Any
 from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.errors import ApiError
+from components.supabase.legacy_keys import require_unused
 from components.supabase.waiting import Pending, wait_for_active, wait_until
 
 Values = dict[str, Any]
@@ -31,6 +32,7 @@ class Part:
         write: the requests, as method, path under the project's, and body, that change some settings (first
             argument) from what they are now (second).
         restarts: whether the database restarts.
+        before: called before the first write with the project's ref and the changes; what it raises stops them.
     """
 
     names: tuple[str, ...]
@@ -38,6 +40,7 @@ class Part:
     read: Callable[[Any], tuple[Values, bool]]
     write: Callable[[Values, Values], list[tuple[str, str, Any]]]
     restarts: bool = False
+    before: Callable[[Client, str, Values], None] = lambda *_: None
 
 
 def live_settings(client: Client, ref: str, names: Collection[str]) -> Values:
@@ -80,6 +83,7 @@ def _settle(client: Client, ref: str, part: Part, wanted: Values, extra: Values,
         live, in_force = _look(client, ref, part)
         changes = {name: value for name, value in wanted.items() if live[name] != value}
         if not written and (changes or extra):
+            part.before(client, ref, changes)
             for method, path, body in part.write({**changes, **extra}, live):
                 client.transport.write(method, f"/v1/projects/{ref}{path}", body)
             written = True
@@ -157,6 +161,7 @@ PARTS = (
         "/api-keys/legacy",
         lambda answer: ({"legacy_keys": answer["enabled"]}, True),
         lambda changes, _: [("PUT", f"/api-keys/legacy?enabled={str(changes['legacy_keys']).lower()}", None)],
+        before=require_unused,
     ),
     Part(
         ("data_api_schemas",),

@@ -1,10 +1,10 @@
 """Ours or not: a project that exists under the wanted name is taken only with proof."""
 
+import os
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-import pulumi
-
+from components.dynamic import tell
 from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.database import PAUSE_AFTER_REFUSAL, Login, find_address, login, wait_for_database
@@ -13,6 +13,7 @@ from components.supabase.models import OwnershipMark, ProjectRecord
 from components.supabase.waiting import Pending, project_on_its_way, wait_until
 
 MOST_LOGINS = 3
+NOT_HELD = "The state does not hold it: temporary logins do until `rotate` sets a new one."
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,8 @@ def take(client: Client, found: ProjectRecord, wanted: Wanted) -> str:
     """Prove that the project is ours, or adopt it when told to, and give its ref. Nothing changes before the proof.
 
     Proof is our mark in the database, which outlives a lost state, or a login with our password. Only no mark and a
-    password refused twice, ten seconds apart, mean that it is somebody else's. What is ours keeps its password.
+    password refused twice, ten seconds apart, mean that it is somebody else's. What is ours keeps its password, and so
+    does what is adopted by a login with `SUPABASE_DB_PASSWORD`; any other adopted project gets a new one.
 
     Raises:
         OperatorError: it is in another region, it is not ours, or neither can be proved.
@@ -44,13 +46,19 @@ def take(client: Client, found: ProjectRecord, wanted: Wanted) -> str:
         if marked(client, found, wanted.client_id):
             _tell_lost_password(client, found, wanted)
             return found.ref
-    if _password_works(client, found.ref, wanted):
+    known = os.environ.get("SUPABASE_DB_PASSWORD") if wanted.adopt else None
+    if _password_works(client, found.ref, wanted, known or wanted.db_password):
+        if known:
+            tell(f"{_named(found)}: taken over with its password, which stays as it is. {NOT_HELD}")
         return found.ref
+    if known:
+        what = "its database refuses the password that is given for taking it over"
+        raise OperatorError(what, _named(found), "Correct SUPABASE_DB_PASSWORD, or unset it to have a new one set.")
     if not wanted.adopt:
         if marked(client, found, wanted.client_id):
             return found.ref
         raise foreign(found, wanted.client_id, "its database refuses our password and")
-    pulumi.log.warn(
+    tell(
         f"{_named(found)}: resetting the database password, because `adopt: true`; whoever uses the old one must change"
     )
     client.set_password(found.ref, wanted.db_password)
@@ -93,25 +101,22 @@ def foreign(found: ProjectRecord, client_id: str, evidence: str = "its database"
     return OperatorError(
         f"exists already, and nothing proves that it is ours: {evidence} holds no mark of client '{client_id}'",
         _named(found),
-        f"Choose another project name, or set `adopt: true` in Pulumi.{client_id}.yaml to take it over and"
-        " reset its database password.",
+        f"Choose another project name, or set `adopt: true` in Pulumi.{client_id}.yaml to take it over: its database"
+        " password is reset, unless SUPABASE_DB_PASSWORD holds it.",
     )
 
 
 def _tell_lost_password(client: Client, found: ProjectRecord, wanted: Wanted) -> None:
     address = find_address(client, found.ref)
     if address and login(address, wanted.db_password) is Login.REFUSED:
-        pulumi.log.warn(
-            f"{_named(found)}: found again by our mark. The state does not hold its database password, which stays as"
-            " it is; temporary logins do until `rotate` sets a new one."
-        )
+        tell(f"{_named(found)}: found again by our mark. Its database password stays as it is. {NOT_HELD}")
 
 
 def _named(found: ProjectRecord) -> str:
     return f"project '{found.name}' ({found.ref})"
 
 
-def _password_works(client: Client, ref: str, wanted: Wanted) -> bool:
+def _password_works(client: Client, ref: str, wanted: Wanted, password: str) -> bool:
     outcomes: list[Login] = []
 
     def probe() -> bool | Pending:
@@ -119,7 +124,7 @@ def _password_works(client: Client, ref: str, wanted: Wanted) -> bool:
         address = find_address(client, ref) if record.status.startswith("ACTIVE") else None
         if address is None:
             return Pending(f"{record.status}, no login possible yet")
-        outcome = login(address, wanted.db_password)
+        outcome = login(address, password)
         state = f"{record.status}, {outcome.value}"
         if outcome is Login.NO_ANSWER:
             return Pending(state)  # nobody was asked, so it counts for nothing

@@ -11,7 +11,7 @@ from starlette.routing import Mount
 from emulators.context import Context
 from emulators.rest import RefusedError
 from emulators.store import Store
-from emulators.supabase import configuration, gateway, keys, links, organizations, pooler, projects, settings
+from emulators.supabase import configuration, gateway, keys, links, logs, organizations, pooler, projects, settings
 from emulators.supabase.calls import LACKING, ORGANIZATION, Call, gate, no_route, refuse, route
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.project import find
@@ -38,7 +38,15 @@ def app(context: Context) -> Starlette:
         route("PUT", "/_local/token", _take_permissions),
     ]
     starlette = Starlette(
-        routes=[*organizations.ROUTES, *keys.ROUTES, *settings.ROUTES, *configuration.ROUTES, *projects.ROUTES, *local],
+        routes=[
+            *organizations.ROUTES,
+            *keys.ROUTES,
+            *logs.ROUTES,
+            *settings.ROUTES,
+            *configuration.ROUTES,
+            *projects.ROUTES,
+            *local,
+        ],
         middleware=[Middleware(BaseHTTPMiddleware, dispatch=gate)],
         exception_handlers={RefusedError: refuse, 404: no_route, 405: no_route},
     )

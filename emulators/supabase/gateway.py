@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from emulators.context import Context
 from emulators.rest import RefusedError
-from emulators.supabase import auth, links, tokens
+from emulators.supabase import auth, links, logs, tokens
 from emulators.supabase.calls import Call, call_of, read_body
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.postgrest import UnavailableError
@@ -105,6 +105,8 @@ def _token(request: Request, project: Project, now: float) -> str:
     key = keys[given]
     if key["type"] == "secret" and "Mozilla/" in request.headers.get("user-agent", ""):
         raise RefusedError(401, "Forbidden use of secret API key in browser", hint="Use the publishable API key.")
+    if key["type"] == "legacy":
+        logs.note(request.app.state.context, project["ref"], key["id"], request.headers.get("user-agent", ""))
     if bearer and bearer != given:
         return bearer
     claims = {"publishable": {"role": "anon"}, "legacy": {"role": key["id"]}, "secret": key.get("secret_jwt_template")}

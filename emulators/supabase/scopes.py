@@ -19,6 +19,7 @@ AREAS = {
     f"{PROJECT}/ssl-enforcement": "database_ssl_config",
     f"{PROJECT}/postgrest": "data_api_config",
     f"{PROJECT}/billing/addons(/.*)?": "infra_add_ons",
+    f"{PROJECT}/analytics/endpoints/logs": "analytics_logs",
 }
 OPEN = "/v1/projects/available-regions"  # any token may ask
 

@@ -5,11 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 import httpx
-import pulumi
 import pytest
 
 from components.errors import OperatorError
-from components.supabase import database
+from components.supabase import database, ownership
 from components.supabase.allocation import allocate
 from components.supabase.client import Client
 from components.supabase.database import Login
@@ -54,7 +53,7 @@ ANSWERS = {
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the operator is warned of."""
     told: list[str] = []
-    monkeypatch.setattr(pulumi.log, "warn", told.append)
+    monkeypatch.setattr(ownership, "tell", told.append)
     return told
 
 
@@ -113,7 +112,7 @@ def test_our_mark_is_proof_and_no_password_is_reset(
     logins += [outcome]
     script = run({QUERY: MARK}, replace(WANTED, adopt=True))
     assert PASSWORD_ROUTE not in script.calls
-    assert ("found again by our mark. The state does not hold its database password" in "".join(warnings)) == told
+    assert ("found again by our mark. Its database password stays as it is." in "".join(warnings)) == told
 
 
 def test_the_mark_of_a_database_that_was_not_up_is_asked_for_again(logins: list[Login]) -> None:
@@ -132,6 +131,27 @@ def test_a_foreign_project_is_adopted_with_a_word(logins: list[Login], warnings:
 def test_adopting_with_the_right_password_resets_nothing(logins: list[Login]) -> None:
     logins += [Login.ACCEPTED]
     assert PASSWORD_ROUTE not in run(wanted=replace(WANTED, adopt=True)).calls
+
+
+def test_adopting_with_the_password_the_project_has_resets_nothing_and_says_so(
+    logins: list[Login], warnings: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_PASSWORD", "what-it-always-was")
+    logins += [Login.ACCEPTED]
+    assert PASSWORD_ROUTE not in run(wanted=replace(WANTED, adopt=True)).calls
+    assert "taken over with its password, which stays as it is" in "".join(warnings)
+
+
+def test_adopting_with_a_wrong_password_is_refused_and_resets_nothing(
+    logins: list[Login], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SUPABASE_DB_PASSWORD", "what-it-never-was")
+    logins += [Login.REFUSED, Login.REFUSED]
+    script = Script(ANSWERS)
+    with pytest.raises(OperatorError, match=r"refuses the password.*Correct SUPABASE_DB_PASSWORD") as refusal:
+        allocate(Client(BASE, TOKEN, http=script), replace(WANTED, adopt=True))
+    assert PASSWORD_ROUTE not in script.calls
+    assert "never-was" not in str(refusal.value)
 
 
 @pytest.mark.parametrize("outcomes", [[Login.NOT_YET] * 4, [Login.NOT_YET, Login.REFUSED, Login.NOT_YET]])
