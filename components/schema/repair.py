@@ -14,7 +14,7 @@ from components.errors import OperatorError
 from components.schema import catalog
 from components.schema.catalog import Catalog
 
-ROLES = "public, anon, authenticated, service_role"
+ROLES = "public, anon, authenticated, service_role, workflows"
 RIGHT = re.compile(r"(?P<right>[A-Z]+(?: \([^)]*\))?)(?P<option> with grant option)?(?:, |$)")
 
 

@@ -29,6 +29,12 @@ from components.schema.migrations import Migration, read_migrations
 LIVE_PATIENCE, CLONE_PATIENCE = "500ms", "5s"
 SCHEMAS = ("public", "private", "supabase_migrations")
 OWNER = "postgres"
+# Those that rights are given to, for a server that does not have them.
+MISSING_ROLES = """
+select string_agg(format(
+  'do $r$ begin create role %I; exception when duplicate_object then null; end $r$;', rolname), chr(10))
+from pg_catalog.pg_roles where rolname !~ '^pg_'
+"""
 CREATE_SCHEMA = re.compile(r"^CREATE SCHEMA (\w+);", re.MULTILINE)
 TABLES = """
 select c.oid, format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid)
@@ -115,6 +121,7 @@ def clone(live: psycopg.Connection[Any], server: str) -> Iterator[psycopg.Connec
     """
     try:
         role = live.execute("select current_user").fetchone()
+        roles = live.execute(MISSING_ROLES).fetchone()
         exists = live.execute(ledger.EXISTS).fetchone() == (True,)
         columns = "select version, name, statements from supabase_migrations.schema_migrations"
         rows = live.execute(columns).fetchall() if exists else []
@@ -122,6 +129,7 @@ def clone(live: psycopg.Connection[Any], server: str) -> Iterator[psycopg.Connec
         schemas = [f"--schema={name}" for name in SCHEMAS]
         dump = ["pg_dump", "--schema-only", *schemas, f"--role={role[0] if role else ''}", "-d", live.info.dsn]
         script = CREATE_SCHEMA.sub(r"drop schema if exists \1 cascade;\n\g<0>", _program(dump, "", live.info.password))
+        script = f"{roles[0] if roles else ''}\n{script}"
         options = conninfo_to_dict(server)
         password = str(options.pop("password", ""))
         load = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-1", "-d", make_conninfo("", **options)]

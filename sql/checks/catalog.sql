@@ -1,6 +1,7 @@
 -- Every object of the schemas public and private that is not an extension's, with a definition that reads the same on
 -- Postgres 15 to 18. Run it with an empty search_path, so that names in definitions are qualified.
--- The rights of an owner outside the API are left out: a reviewer cares for what comes through the API.
+-- The rights of an owner outside the API are left out: a reviewer cares for what comes through the API, and for what
+-- the workflow engine's role reaches.
 with relation as (
   select c.oid, c.relkind, c.relowner, c.relacl, c.reloptions, c.relrowsecurity, c.relforcerowsecurity,
     n.nspname || '.' || c.relname as name
@@ -38,7 +39,7 @@ privilege as (
     acl.privilege_type || coalesce(' (' || string_agg(acl.part, ', ' order by acl.part) || ')', '')
     || case when acl.is_grantable then ' with grant option' else '' end as right_text
   from acl left join pg_catalog.pg_roles g on g.oid = acl.grantee
-  where acl.grantee = 0 or g.rolname in ('anon', 'authenticated', 'service_role')
+  where acl.grantee = 0 or g.rolname in ('anon', 'authenticated', 'service_role', 'workflows')
   group by acl.kind, acl.oid, g.rolname, acl.privilege_type, acl.is_grantable, acl.part is null
 ),
 api as (
