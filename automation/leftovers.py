@@ -29,6 +29,8 @@ SITE = "vercel:index/project:Project"
 PATIENCE = 5.0  # seconds, then it is killed
 HIDDEN = re.compile(f"{UNKNOWN}|{SECRET}")
 LONGEST_RUN = timedelta(hours=1)
+CLOCKS_APART = timedelta(minutes=1)  # at most, ours and a service's
+Planned = events.StepEventStateMetadata
 Held = dict[str, Any]
 """A resource as a state holds it."""
 
@@ -59,21 +61,26 @@ def free_lock(stack: auto.Stack, refusal: str, mark: str) -> None:
 
 def settle_creates(
     stack: auto.Stack,
-    planned: Sequence[events.StepEventStateMetadata],
     environment: Mapping[str, str],
     root: Path,
+    *,
+    planned: Sequence[Planned] = (),
+    failed: Sequence[Planned] = (),
+    began: datetime | None = None,
 ) -> list[str]:
-    """Take what interrupted creates have made into the state; the others will be done again.
+    """Take what interrupted or failed creates have made into the state; the others will be done again.
 
     Resources of ours look before they create. GitHub's and Vercel's do not: what exists is found by its name here. A
-    repository or site that is older than the interrupted run is somebody else's, and is left to the provider's refusal.
-    A state that is empty may have been lost: then what is described, or linked, as the client's is taken up.
+    repository or site that is older than that run is somebody else's, and is left to the provider's refusal. A state
+    that is empty may have been lost: then what is described, or linked, as the client's is taken up.
 
     Args:
         stack: the stack.
-        planned: what a preview would create.
         environment: complete environment of the lookup.
         root: the repository's root.
+        planned: what a preview would create; counts where the state is empty.
+        failed: creates of a run that has ended, with an error of which nobody knows whether it came too late.
+        began: when that run did.
 
     Returns:
         the URNs that were taken into the state and need a refresh.
@@ -87,9 +94,12 @@ def settle_creates(
     since, started = None, [op["resource"] for op in pending if op["type"] == "creating"]
     if pending:
         since = (datetime.fromisoformat(content["manifest"]["time"]) - LONGEST_RUN).isoformat()
+    elif began:
+        since, (_, started) = (began - CLOCKS_APART).isoformat(), _as_held(failed)
     elif not held:
         held, started = _as_held(planned)
-    native = [resource for resource in started if resource["type"].startswith(NATIVE)]
+    there = {resource["urn"] for resource in held}
+    native = [one for one in started if one["type"].startswith(NATIVE) and one["urn"] not in there]
     taken = _taken(native, _look_up([(r["type"], r["inputs"], since) for r in native], environment, root))
     if pending or taken:
         content["resources"] = [*held, *taken]
@@ -97,7 +107,7 @@ def settle_creates(
     return [resource["urn"] for resource in taken]
 
 
-def _as_held(planned: Sequence[events.StepEventStateMetadata]) -> tuple[list[Held], list[Held]]:
+def _as_held(planned: Sequence[Planned]) -> tuple[list[Held], list[Held]]:
     """What is planned, as a state would hold it: the engine's own resources and groups, and the others."""
     own: dict[str, Held] = {}
     others = []
@@ -110,7 +120,8 @@ def _as_held(planned: Sequence[events.StepEventStateMetadata]) -> tuple[list[Hel
             held |= {"id": str(uuid.uuid4()), "outputs": known}
         elif one.custom:
             provider = one.provider.rpartition("::")[0]
-            others.append({**held, "provider": f"{provider}::{own[provider]['id']}"})
+            made = own.get(provider)
+            others.append({**held, "provider": f"{provider}::{made['id']}" if made else one.provider})
             continue
         own[one.urn] = held
     return list(own.values()), others

@@ -5,6 +5,8 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +38,7 @@ class PulumiEngine:
         self.name = f"pulumi v{command.version}"
         self._root, self._client, self._command = root, client, command
         self._planned: list[events.StepEventStateMetadata] = []
+        self._failed: list[events.StepEventStateMetadata] = []
         self._environment = {**environment, MARK: f"{root}:{client}"}
         self._workspace = self._private(root / ".local/pulumi") if local else self._open(root, {})
 
@@ -54,8 +57,16 @@ class PulumiEngine:
         options = {"refresh": refresh, "run_program": True if refresh else None, "suppress_outputs": True}
         with _refusals(self._client):
             stack = auto.Stack.create_or_select(self._client, self._workspace)
-            self._settle(stack)
-        return self._run(lambda stack, **more: stack.up(show_secrets=False, **options, **more), on_step, stack)
+            self._settle(stack, planned=self._planned)
+        began = datetime.now(UTC)
+        outcome = self._run(lambda stack, **more: stack.up(show_secrets=False, **options, **more), on_step, stack)
+        if self._failed:
+            try:
+                with _refusals(self._client):
+                    self._settle(stack, failed=self._failed, began=began)
+            except OperatorError as error:
+                return replace(outcome, diagnostics=(*outcome.diagnostics, str(error)))
+        return outcome
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
         return self._run(lambda stack, **kw: stack.refresh(run_program=True, show_secrets=False, **kw), on_step)
@@ -87,11 +98,11 @@ class PulumiEngine:
             if not resource["type"].startswith("pulumi:")
         ]
 
-    def _settle(self, stack: auto.Stack) -> None:
-        """Take up what the state does not know: a killed operation's lock, what it made, what a lost state held."""
+    def _settle(self, stack: auto.Stack, **creates: Any) -> None:
+        """Take up what the state does not know: a killed operation's lock, what was made, what a lost state held."""
 
         def settle() -> None:
-            if taken := settle_creates(stack, self._planned, self._workspace.env_vars, self._root):
+            if taken := settle_creates(stack, self._workspace.env_vars, self._root, **creates):
                 stack.refresh(target=taken, show_secrets=False, suppress_outputs=True)
 
         self._unlocked(stack, settle)
@@ -122,7 +133,7 @@ class PulumiEngine:
             result = self._unlocked(stack, lambda: run(stack, on_event=recorder.see, color="never"))
         except auto.CommandError as error:
             failure = recorder.error() or _last_line(error)
-        self._planned = recorder.planned
+        self._planned, self._failed = recorder.planned, recorder.failed
         return Outcome(
             steps=tuple(recorder.steps),
             diagnostics=tuple(recorder.diagnostics),

@@ -27,11 +27,15 @@ OPERATIONS = {
 
 
 class Recorder:
-    """Turns the engine's events into steps, in order of completion; `planned` is what a preview would create."""
+    """Turns the engine's events into steps, in order of completion.
+
+    `planned` is what a preview would create, `failed` what was not created, as far as the engine knows.
+    """
 
     def __init__(self, on_step: OnStep | None, environment: Mapping[str, str]) -> None:
         self.steps: list[Step] = []
         self.planned: list[events.StepEventStateMetadata] = []
+        self.failed: list[events.StepEventStateMetadata] = []
         self.diagnostics: list[str] = []
         self._errors: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
@@ -72,6 +76,8 @@ class Recorder:
     def _end(self, metadata: events.StepEventMetadata, status: str) -> None:
         seconds = time.monotonic() - self._began.get((metadata.urn, metadata.op), time.monotonic())
         error = self._failure(metadata) if status == "failed" else None
+        if error and metadata.op.value == "create" and metadata.new:
+            self.failed.append(metadata.new)
         step = _step(metadata, status, seconds, error)
         # A component ends twice, once for its inputs and once for its outputs.
         if step and (step.urn, step.operation) not in {(each.urn, each.operation) for each in self.steps}:

@@ -22,7 +22,7 @@ PROVIDERS = {
     "components.schema.resource": ("SchemaProvider", "Schema", "pulumi-python:dynamic/schema:Schema"),
 }
 
-PRODUCT_LINES = 5800
+PRODUCT_LINES = 5850
 LAYOUT = {
     tokenize.COMMENT,
     tokenize.NL,
