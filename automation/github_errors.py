@@ -6,6 +6,10 @@ from components.errors import OperatorError
 
 TYPE = "github:index/"
 ANSWER = re.compile(r"([A-Z]+) https?://[^/ ]+/(?:api/v3/)?(\S+): (\d{3}) (.*?) *\[(.*?)\](?:: provider=\S+| |$)")
+NO_ANSWER = re.compile(
+    r'(?:(?P<method>[A-Z][a-z]+) "https?://[^/ ]+/(?:api/v3(?=/))?(?P<path>[^"?]*)[^"]*": (?P<why>.+?)'
+    r"|(?P<cut>(?:unexpected )?EOF|unexpected end of JSON input))(?:: provider=\S+|\s*$)"
+)
 LATER = "What is made stays, and the next run goes on from there"
 # Found in `place: status message`; the first that fits counts.
 REMEDIES = (
@@ -32,7 +36,12 @@ def explained(text: str, urn: str) -> str:
     """The message of a failed resource; of one of GitHub's, with what to do about it."""
     answer = ANSWER.search(text) if TYPE in urn else None
     if answer is None:
-        return text
+        lost = NO_ANSWER.search(text) if TYPE in urn else None
+        if lost is None:
+            return text
+        where = f"GitHub {(lost['method'] or '').upper()} {lost['path'] or ''}".rstrip()
+        what = f"no whole answer ({(lost['why'] or lost['cut']).rstrip('.')})"
+        return str(OperatorError(what, where, f"Run it again. {LATER}."))
     method, path, status, said, details = answer.groups()
     named = re.findall(r"Message:([^}]*)}", details)
     return refusal(f"GitHub {method} /{path}", int(status), ", ".join(named) or said)

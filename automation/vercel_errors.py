@@ -14,7 +14,10 @@ BUILD = re.compile(r"(BUILD_FAILED|\w+) - .* Visit https://vercel\.com/\S+/(\w+)
 LINES = 8
 # Found in `where: code - message`; the first that fits counts.
 REMEDIES = (
-    (r"(?i)rate_limited|internal_server_error", "Run it again later. What is made stays, and it goes on from there."),
+    (
+        r"(?i)rate_limited|internal_server_error|API request: 5\d\d|error (?:reading|unmarshaling|doing)",
+        "Run it again later. What is made stays, and it goes on from there.",
+    ),
     (r"forbidden|not_authorized", "Set VERCEL_API_TOKEN to a token that is valid and may work in vercelTeam."),
     (r"GitHub integration", "Install Vercel's GitHub App for GITHUB_OWNER, with access to all of its repositories."),
     (r"ENV_CONFLICT|nvironment variable.*already", "It was made by hand and is never taken over: delete it there."),
@@ -31,7 +34,8 @@ def explained(text: str, urn: str) -> str:
 
 
 def refusal(where: str, said: str) -> str:
-    """A refusal of Vercel's in one line."""
+    """A refusal of Vercel's in one line; of a page, what it says."""
+    said = " ".join(re.sub(r"<[^>]*>", " ", said).split())
     remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, f"{where}: {said}")), "")
     return str(OperatorError(said.rstrip("."), where, remedy))
 

@@ -49,12 +49,14 @@ def test_every_form_of_the_plugins_message_is_the_same_line(form: str) -> None:
         ("POST {}/repos/a/s/actions/variables: 409 Already exists - Variable already exists []", "was made by hand"),
         ("PUT {}/repos/a/s/contents/x: 409 x does not match []", "the next run goes on from there"),
         ("PUT {}/repos/a/s/contents/x: 502  []", "PUT /repos/a/s/contents/x: 502. Run it again."),
+        ("unexpected EOF", "GitHub: no whole answer (unexpected EOF). Run it again."),
+        ('Post "{}/orgs/a/repos": EOF', "POST /orgs/a/repos: no whole answer (EOF). Run it again. What is made stays"),
     ],
 )
 def test_each_refusal_says_what_to_do(answer: str, line: str) -> None:
     found = explained(FORMS[0].format(answer.format(BASE)), REPOSITORY)
     assert line in found
-    assert found.startswith("GitHub ")
+    assert found.startswith("GitHub")
     assert not any(noise in found for noise in ("127.0.0.1", "sdk-v2", "provider=", "[", ".."))
 
 

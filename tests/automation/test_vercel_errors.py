@@ -36,6 +36,15 @@ MESSAGE = f"[ERROR] Could not create deployment, unexpected error: {FAILED}: Err
             "[ERROR] Could not update project prj_1, unexpected error: rate_limited - Too many: Error updating project",
             "Vercel cannot update project prj_1: rate_limited - Too many. Run it again later.",
         ),
+        (
+            "[ERROR] Could not update project, unexpected error: error performing API request: 503 <html><body>upstream"
+            " connect error</body></html>: Error updating project",
+            "Vercel cannot update project: error performing API request: 503 upstream connect error. Run it",
+        ),
+        (
+            "[ERROR] Could not create project, unexpected error: error reading response body: unexpected EOF",
+            "project: error reading response body: unexpected EOF. Run it again later. What is made stays",
+        ),
     ],
 )
 def test_each_refusal_says_what_to_do(message: str, line: str) -> None:
