@@ -1,9 +1,9 @@
 """Finds what a GitHub or Vercel resource would be called by its provider, if it exists: type and inputs -> id.
 
 `python -m components.lookup` reads `[[type, inputs, since]]` on standard input and prints a list of ids and
-nulls. It asks with the tokens of the environment and changes nothing. A repository or a site counts only when it was
-made after `since`, an ISO time; without one, a repository when it is described as its inputs say, and a site when it
-is linked to such a repository.
+nulls. It asks with the tokens of the environment and changes nothing. What is found counts only when it was made after
+`since`, an ISO time; without one, a repository when it is described as its inputs say, a site when it is linked to
+such a repository, and all that is inside them.
 
 What is inside a repository comes after it, and what is inside a site too: its `projectId` may then be left out.
 """
@@ -46,7 +46,7 @@ class Lookup:
     def _repository(self, inputs: Inputs) -> str | None:
         found = self._get(self._github, self._repo(inputs["name"]))
         same = bool(found) and found["description"] == inputs.get("description")
-        ours = bool(found) and self._is_ours(datetime.fromisoformat(found["created_at"]), same)
+        ours = bool(found) and self._is_ours(found["created_at"], same=same)
         self._ours[inputs["name"]] = ours
         return str(inputs["name"]) if ours else None
 
@@ -57,31 +57,37 @@ class Lookup:
 
     def _ruleset(self, inputs: Inputs) -> str | None:
         found = self._get(self._github, f"{self._repo(inputs['repository'])}/rulesets?per_page=100") or []
-        return next((str(ruleset["id"]) for ruleset in found if ruleset["name"] == inputs["name"]), None)
+        same = (each for each in found if each["name"] == inputs["name"] and self._is_ours(each.get("created_at")))
+        return next((str(each["id"]) for each in same), None)
 
     def _variable(self, inputs: Inputs) -> str | None:
         repository, name = inputs["repository"], inputs["variableName"]
         found = self._get(self._github, f"{self._repo(repository)}/actions/variables/{quote(name)}")
-        return found and f"{repository}:{name}"
+        return f"{repository}:{name}" if found and self._is_ours(found["created_at"]) else None
 
     def _site(self, inputs: Inputs) -> str | None:
         found = self._get(self._vercel, f"/v9/projects/{quote(inputs['name'])}", inputs)
         link = (found or {}).get("link") or {}
         same = quote(link.get("org", "")) == self._owner and self._ours.get(link.get("repo", ""), False)
-        if found and self._is_ours(datetime.fromtimestamp(found["createdAt"] / 1000, UTC), same):
+        if found and self._is_ours(found["createdAt"], same=same):
             self._site_id = str(found["id"])
         return self._site_id
 
     def _site_variable(self, inputs: Inputs) -> str | None:
         found = self._in_site(inputs, "v10", "env") or {"envs": []}
-        same = (each for each in found["envs"] if each["key"] == inputs["key"])
+        same = (each for each in found["envs"] if each["key"] == inputs["key"] and self._is_ours(each["createdAt"]))
         return next((str(each["id"]) for each in same if set(each["target"]) & set(inputs["targets"])), None)
 
     def _domain(self, inputs: Inputs) -> str | None:
-        return self._in_site(inputs, "v9", f"domains/{quote(inputs['domain'])}") and str(inputs["domain"])
+        found = self._in_site(inputs, "v9", f"domains/{quote(inputs['domain'])}")
+        return str(inputs["domain"]) if found and self._is_ours(found["createdAt"]) else None
 
-    def _is_ours(self, made: datetime, same: bool) -> bool:
-        return made > self._since if self._since else same
+    def _is_ours(self, made: str | int | None, *, same: bool = True) -> bool:
+        """Whether what was made then, in GitHub's or Vercel's form, counts."""
+        if self._since is None or made is None:
+            return same
+        when = datetime.fromisoformat(made) if isinstance(made, str) else datetime.fromtimestamp(made / 1000, UTC)
+        return when > self._since
 
     def _in_site(self, inputs: Inputs, version: str, path: str) -> Any:
         site = inputs.get("projectId") or self._site_id

@@ -87,9 +87,12 @@ def test_after_a_lost_state_a_repository_counts_by_its_description_and_a_site_by
     assert (site, len(variable) > 10) == (made, True)
 
 
-@pytest.mark.usefixtures("made")
-def test_what_is_older_than_the_interrupted_run_is_somebody_elses(emulators) -> None:
-    assert look_up(emulators, REPOSITORY, SITE, since=FAR_AHEAD) == [None, None]
+def test_what_is_older_than_the_interrupted_run_is_somebody_elses(emulators, made: str) -> None:
+    kind = "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable"
+    colour = (kind, {"projectId": made, "key": "COLOUR", "targets": ["production"]})
+    domain = ("vercel:index/projectDomain:ProjectDomain", {"projectId": made, "domain": "a.example.com"})
+    found = look_up(emulators, RULESET, VARIABLE, REPOSITORY, colour, domain, SITE, since=FAR_AHEAD)
+    assert found == [None] * 6
 
 
 def test_what_does_not_exist_and_what_needs_no_looking_is_not_found(emulators) -> None:
