@@ -89,7 +89,9 @@ class Recorder(mocks.MockMonitor):
         self.outputs: dict[str, Any] = {}
 
     def RegisterResource(self, request: Any) -> Any:  # noqa: N802 (the protocol's name)
-        self.declared[request.name] = Declared(request.type.rpartition(":")[2], request)
+        # The first run of a process registers the stack itself as well; no program declares it.
+        if request.type != "pulumi:pulumi:Stack":
+            self.declared[request.name] = Declared(request.type.rpartition(":")[2], request)
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
