@@ -7,6 +7,7 @@ import pulumi_random as random
 from pulumi_command import local
 
 from components.repository import declare_repository
+from components.schema.migrations import sql_digest
 from components.schema.resource import Schema
 from components.settings import ClientSettings
 from components.site import declare_site
@@ -55,20 +56,18 @@ class ClientEnvironment(pulumi.ComponentResource):
             timeout=settings.ready_timeout,
             opts=pulumi.ResourceOptions(parent=self, protect=settings.protect),
         )
-        self.endpoints = Endpoints(
-            "endpoints", project_ref=self.project.ref, timeout=settings.ready_timeout, opts=child
-        )
+        self.endpoints = Endpoints("endpoints", project_ref=self.project.id, timeout=settings.ready_timeout, opts=child)
         self.secret_key = ApiKey(
             "secret-key",
             # The key belongs to a project whose API answers, not merely to one that exists.
-            project_ref=self.project.ref,
+            project_ref=self.project.id,
             key_name="stack",
             generation=settings.key_generation,
             opts=pulumi.ResourceOptions(parent=self, depends_on=[self.endpoints]),
         )
         self.schema = Schema(
             "schema",
-            project_ref=self.project.ref,
+            project_ref=self.project.id,
             project_name=settings.project_name,
             client_id=settings.client_id,
             db_password=self.db_password.result,
@@ -80,11 +79,12 @@ class ClientEnvironment(pulumi.ComponentResource):
             create=ISOLATION_CHECK,
             # Through the environment, not `triggers`: a trigger would replace the command, a value only reruns it.
             environment={
-                "DATABASE_URL": self.schema.dsn,
+                # Inputs that a preview knows: an output of `schema` is unknown whenever `schema` updates.
+                "DATABASE_URL": self.endpoints.session_dsn,
                 "PGPASSWORD": self.db_password.result,
-                "SCHEMA_APPLIED_AT": self.schema.applied_at,
+                "SQL_DIGEST": sql_digest(),
             },
-            opts=child,
+            opts=pulumi.ResourceOptions(parent=self, depends_on=[self.schema]),
         )
         self.repository = declare_repository(
             settings,
@@ -100,11 +100,13 @@ class ClientEnvironment(pulumi.ComponentResource):
             api_url=self.endpoints.api_url,
             publishable_key=self.endpoints.publishable_key,
             secret_key=self.secret_key.value,
+            secret_key_id=self.secret_key.id,
             parent=self,
         )
         self.service_settings = Settings(
             "settings",
-            project_ref=self.project.ref,
+            project_ref=self.project.id,
+            site_id=self.site.id,
             site_url=self.site.url,
             sender_name=settings.client_name,
             service=settings.service,
@@ -118,7 +120,7 @@ class ClientEnvironment(pulumi.ComponentResource):
         )
         self.owner = Owner(
             "owner",
-            project_ref=self.project.ref,
+            project_ref=self.project.id,
             db_password=self.db_password.result,
             client_name=settings.client_name,
             slug=settings.client_id,
@@ -139,7 +141,7 @@ class ClientEnvironment(pulumi.ComponentResource):
     def stack_outputs(self) -> dict[str, Any]:
         """The outputs of the stack: names are a contract with scripts that read them."""
         return {
-            "project_ref": self.project.ref,
+            "project_ref": self.project.id,
             "region": self.settings.region,
             "api_url": self.endpoints.api_url,
             "publishable_key": self.endpoints.publishable_key,

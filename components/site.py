@@ -39,9 +39,10 @@ FUNCTION_REGIONS = {
 CONTINENT_REGIONS = {"af": "cpt1", "ap": "sin1", "ca": "cle1", "eu": "fra1", "il": "fra1", "me": "fra1", "sa": "gru1"}
 VERCEL_DEFAULT_REGION = "iad1"
 
-EVERYWHERE = ("production", "preview", "development")
+# In the order in which Vercel gives them back: another order shows as a difference at each refresh.
+EVERYWHERE = ("development", "preview", "production")
 # Developers pull the development target into files on their machines: no secret goes there.
-DEPLOYED = ("production", "preview")
+DEPLOYED = ("preview", "production")
 PROBE = ".venv/bin/python -m components.probe"
 
 
@@ -50,9 +51,11 @@ class DeclaredSite:
     """What others need of the site.
 
     Attributes:
+        id: the project's id at Vercel; stays when a deployment is replaced.
         url: address for people: the client's domain, or the one Vercel gives a project of that name.
     """
 
+    id: pulumi.Output[str]
     url: pulumi.Output[str]
 
 
@@ -65,6 +68,7 @@ def declare_site(
     api_url: pulumi.Input[str],
     publishable_key: pulumi.Input[str],
     secret_key: pulumi.Input[str],
+    secret_key_id: pulumi.Input[str],
     parent: pulumi.Resource,
 ) -> DeclaredSite:
     """Declare the site, linked to a repository; its functions run in the region nearest to the database.
@@ -72,6 +76,7 @@ def declare_site(
     Args:
         repository_content: what puts content on the repository's default branch.
         commits: the commits of that content.
+        secret_key_id: id of the secret key, which tells one key from the next.
     """
     site = vercel.Project(
         "site",
@@ -122,7 +127,12 @@ def declare_site(
         production=True,
         # A deployment keeps what it was built from: anything else takes a new one. An input says so, since a
         # replacement trigger that changes during an update with refresh is lost.
-        meta={"builtFrom": _fingerprint([value for _, _, value, _, _ in wanted], commits)},
+        # The secret key counts by its id: a hash of its value would change in a redacted copy of the state.
+        meta={
+            "builtFrom": _fingerprint(
+                [*(value for _, _, value, _, secret in wanted if not secret), secret_key_id, *commits]
+            )
+        },
         opts=pulumi.ResourceOptions(
             parent=parent,
             deleted_with=site,
@@ -136,13 +146,14 @@ def declare_site(
         environment={"SITE_URL": address, "DEPLOYMENT": deployment.id},
         opts=pulumi.ResourceOptions(parent=parent, deleted_with=site),
     )
-    return DeclaredSite(pulumi.Output.from_input(f"https://{settings.domain}") if settings.domain else address)
+    url = pulumi.Output.from_input(f"https://{settings.domain}") if settings.domain else address
+    return DeclaredSite(site.id, url)
 
 
-def _fingerprint(values: Sequence[pulumi.Input[str]], commits: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:
-    """Tells one state of variables and content from another, and nobody what they are."""
-    parts = pulumi.Output.all(*values, *commits)
-    return pulumi.Output.unsecret(parts.apply(lambda found: hashlib.sha256("\0".join(found).encode()).hexdigest()))
+def _fingerprint(parts: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:
+    """Return a SHA-256 that changes whenever one of the parts does."""
+    found = pulumi.Output.all(*parts)
+    return found.apply(lambda texts: hashlib.sha256("\0".join(texts).encode()).hexdigest())
 
 
 def _address(domains: Sequence[str]) -> str:

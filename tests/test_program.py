@@ -116,7 +116,16 @@ def test_settings_wait_for_whoever_works_in_the_database_that_they_restart(recor
     assert settings.dependencies >= {"endpoints", "isolation-check"}
     assert settings.inputs["site_url"] == "https://client-acme-prod.vercel.app"
     assert settings.inputs["uri_allow_list"] == "https://client-acme-prod.vercel.app/**"
-    assert settings.inputs.keys() == {"project_ref", "timeout", "site_url", "uri_allow_list", "__provider"}
+    assert settings.inputs["site_id"] == "site-id"
+    known = {"project_ref", "timeout", "site_id", "site_url", "uri_allow_list", "__provider"}
+    assert settings.inputs.keys() == known
+
+
+def test_the_isolation_check_takes_nothing_that_an_update_of_the_schema_makes_unknown(recorder: Recorder) -> None:
+    check = recorder.declared["isolation-check"]
+    assert "schema" in check.dependencies
+    of_environment = check.request.propertyDependencies["environment"].urns
+    assert {urn.rsplit("::", 1)[-1] for urn in of_environment} == {"db-password", "endpoints"}
 
 
 def test_the_owner_comes_in_by_a_mailer_and_to_a_site_that_are_set(recorder: Recorder) -> None:

@@ -17,7 +17,9 @@ URLS: list[str] = []
 COMMITS = ("a" * 40,)
 
 
-def declared(commits: Sequence[str] = COMMITS, **changes: Any) -> dict[str, Declared]:
+def declared(
+    commits: Sequence[str] = COMMITS, secret_key: str = "made-up-secret", secret_key_id: str = "key-1", **changes: Any
+) -> dict[str, Declared]:
     def program(parent: pulumi.Resource) -> None:
         content = random.RandomId("file", byte_length=1)
         site = declare_site(
@@ -27,7 +29,8 @@ def declared(commits: Sequence[str] = COMMITS, **changes: Any) -> dict[str, Decl
             commits=commits,
             api_url="https://x.example",
             publishable_key="sb_publishable_x",
-            secret_key=pulumi.Output.secret("made-up-secret"),
+            secret_key=pulumi.Output.secret(secret_key),
+            secret_key_id=secret_key_id,
             parent=parent,
         )
         site.url.apply(URLS.append)
@@ -50,8 +53,8 @@ def test_no_secret_has_a_public_name_and_every_secret_is_sensitive() -> None:
 
 def test_a_secret_does_not_reach_developers_machines() -> None:
     found = variables(declared())
-    assert found["SUPABASE_SECRET_KEY"].inputs["targets"] == ["production", "preview"]
-    assert found["NEXT_PUBLIC_SUPABASE_URL"].inputs["targets"] == ["production", "preview", "development"]
+    assert found["SUPABASE_SECRET_KEY"].inputs["targets"] == ["preview", "production"]
+    assert found["NEXT_PUBLIC_SUPABASE_URL"].inputs["targets"] == ["development", "preview", "production"]
 
 
 def test_the_starter_finds_every_variable_under_the_contracts_name() -> None:
@@ -105,8 +108,11 @@ def test_another_value_or_commit_takes_another_deployment_and_the_trigger_tells_
         return declared(**changes)["deployment"].inputs["meta"]["builtFrom"]
 
     assert trigger() == trigger(vercel_team="team_x")
-    assert len({trigger(), trigger(client_name="Other"), trigger(commits=["b" * 40])}) == 3
+    changed = trigger(client_name="Other"), trigger(commits=["b" * 40]), trigger(secret_key_id="key-2")
+    assert len({trigger(), *changed}) == 4
     assert re.fullmatch("[0-9a-f]{64}", trigger())
+    # In a redacted copy of the state the secret reads differently, and nothing is to be deployed.
+    assert trigger() == trigger(secret_key="another-made-up-secret")
 
 
 def test_the_sites_own_address_is_probed_since_a_domain_may_not_lead_there_yet() -> None:

@@ -123,6 +123,20 @@ def read_migrations(folder: Path = FOLDER) -> tuple[Migration, ...]:
     return tuple(migrations.values())
 
 
+def sql_digest(folder: Path = SQL) -> str:
+    """Return a SHA-256 over every file of `sql/`: migrations, snapshot and checks.
+
+    Raises:
+        OperatorError: the folder is missing.
+    """
+    if not folder.is_dir():
+        raise OperatorError("no such folder", str(folder), "Run from a full checkout of the repository.")
+    digest = hashlib.sha256()
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        digest.update(path.relative_to(folder).as_posix().encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
 def position(text: str, offset: int) -> tuple[int, int]:
     """Line and column, both from 1, of a character offset."""
     before = text[:offset]

@@ -43,7 +43,8 @@ class SchemaProvider(Provider):
     def diff(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> DiffResult:
         """Leave the comparison of inputs to the engine; another project is another schema."""
         old, new = olds.get("project_ref"), news.get("project_ref")
-        return DiffResult(changes=None, replaces=[] if is_unknown(new) or old == new else ["project_ref"])
+        # The project's id is unknown to a preview only when there will be another project.
+        return DiffResult(changes=None, replaces=["project_ref"] if is_unknown(new) or old != new else [])
 
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:

@@ -35,26 +35,35 @@ def difference(
     replaces: tuple[str, ...] = (),
     quiet: frozenset[str] = frozenset(),
     optional: frozenset[str] = OPTIONAL,
+    stable: Mapping[str, str] | None = None,
 ) -> DiffResult:
     """Compare desired with recorded values, without the network.
 
     Args:
         olds: recorded outputs, which hold every input.
         news: desired inputs.
-        replaces: inputs that are the resource's identity. An unknown one replaces nothing: in a preview every
-            update of a project makes its ref unknown, and it comes out the same.
+        replaces: inputs that are the resource's identity. An unknown one replaces too: dependents take the
+            project's id, and a preview does not know that id only when there will be another project.
         quiet: inputs that only steer an operation; a change of nothing else is no change.
         optional: inputs that may be left out; one that no longer is given is a change.
+        stable: input -> the input that settles it. While the second is known and as recorded, an unknown first
+            counts as unchanged.
     """
+    settled = {name for name, anchor in (stable or {}).items() if _unchanged(anchor, olds, news)}
     changed = {
         name
         for name in news
-        if name not in quiet and (is_unknown(news[name]) or whole(news[name]) != whole(olds.get(name)))
+        if name not in quiet and not _unchanged(name, olds, news) and not (name in settled and is_unknown(news[name]))
     }
     dropped = {name for name in olds if name in optional and name not in news}
-    identity = [name for name in replaces if name in changed and not is_unknown(news[name])]
+    identity = [name for name in replaces if name in changed]
     # None lets the engine compare the inputs itself, which is what gives a preview its property detail.
     return DiffResult(changes=None if changed | dropped else False, replaces=identity)
+
+
+def _unchanged(name: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> bool:
+    value = news.get(name)
+    return not is_unknown(value) and whole(value) == whole(olds.get(name))
 
 
 def _holds(kind: str | type, value: Any) -> bool:

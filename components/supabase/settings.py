@@ -20,6 +20,7 @@ NETWORKS: Rule = (list, "?must be a list of networks such as 203.0.113.0/24")
 RULES: dict[str, Rule] = {
     "project_ref": REF,
     "timeout": SECONDS,
+    "site_id": (r"\S+", "must be the site's id"),
     "site_url": (r"https?://[^\s,]+", "must be a URL without a comma"),
     "uri_allow_list": (r"\S+", "must be URLs with commas between them"),
     "smtp_host": (r"[A-Za-z0-9.:-]+", "?must be a host name"),
@@ -37,6 +38,8 @@ RULES: dict[str, Rule] = {
     "ssl_enforcement": SWITCH,
 }
 STEERING = frozenset({"timeout", "operator_addresses"})
+# The address of a site is unknown while its deployment is replaced, and stays for as long as the site does.
+STABLE = {"site_url": "site_id", "uri_allow_list": "site_id"}
 OPTIONAL = frozenset(name for name, (_, words) in RULES.items() if words.startswith("?"))
 
 
@@ -52,7 +55,7 @@ class SettingsProvider(Provider):
     @operation
     def diff(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> DiffResult:
         """Compare offline; another project is another resource."""
-        return difference(_olds, _news, replaces=("project_ref",), quiet=STEERING, optional=OPTIONAL)
+        return difference(_olds, _news, replaces=("project_ref",), quiet=STEERING, optional=OPTIONAL, stable=STABLE)
 
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
@@ -89,6 +92,7 @@ class Settings(Resource, module="supabase", name="Settings"):
 
     Args:
         project_ref: ref of a project whose API is ready.
+        site_id: the site that `site_url` belongs to.
         site_url: where the client's people sign in, and where links in mails lead.
         sender_name: name that mail comes from.
         service: the settings; what is None in it is left alone.
@@ -100,6 +104,7 @@ class Settings(Resource, module="supabase", name="Settings"):
         name: str,
         *,
         project_ref: pulumi.Input[str],
+        site_id: pulumi.Input[str],
         site_url: pulumi.Output[str],
         sender_name: str,
         service: ServiceSettings,
@@ -111,6 +116,7 @@ class Settings(Resource, module="supabase", name="Settings"):
         props: dict[str, Any] = {
             "project_ref": project_ref,
             "timeout": timeout,
+            "site_id": site_id,
             "site_url": site_url,
             "uri_allow_list": site_url.apply(lambda url: f"{url}/**"),
             "legacy_keys": service.legacy_keys,

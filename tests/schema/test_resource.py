@@ -177,7 +177,7 @@ def test_an_api_that_fails_is_an_error_and_never_gone(
 
 def test_only_another_project_replaces(provider: DynamicProvider, wanted: dict[str, Any]) -> None:
     assert provider.diff(wanted, {**wanted, "project_ref": "other"}) == ("DIFF_UNKNOWN", ["project_ref"])
-    assert provider.diff(wanted, {**wanted, "project_ref": UNKNOWN}) == ("DIFF_UNKNOWN", [])
+    assert provider.diff(wanted, {**wanted, "project_ref": UNKNOWN}) == ("DIFF_UNKNOWN", ["project_ref"])
     assert provider.diff(wanted, {**wanted, "catalog": {}, "db_password": "x"}) == ("DIFF_UNKNOWN", [])
 
 

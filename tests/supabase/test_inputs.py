@@ -8,6 +8,7 @@ import pytest
 from components.supabase.api_key import ApiKeyProvider
 from components.supabase.endpoints import EndpointsProvider
 from components.supabase.project import ProjectProvider
+from components.supabase.settings import SettingsProvider
 from tests.dynamic_server import UNKNOWN, DynamicServer, ProviderError, dynamic_server
 from tests.supabase.management import REF, TOKEN
 
@@ -22,6 +23,13 @@ PROJECT = {
     "paused": False,
     "adopt": False,
     "timeout": 600,
+}
+SETTINGS = {
+    "project_ref": REF,
+    "timeout": 600,
+    "site_id": "prj_acme",
+    "site_url": "https://acme.example",
+    "uri_allow_list": "https://acme.example/**",
 }
 KEY = {"project_ref": REF, "key_name": "stack", "generation": 1}
 
@@ -115,12 +123,29 @@ def test_a_new_generation_is_a_new_key(server: DynamicServer) -> None:
     assert provider.diff(recorded, {**KEY, "generation": 2}) == ("DIFF_UNKNOWN", ["generation"])
 
 
-def test_a_ref_that_a_preview_does_not_know_replaces_nothing(server: DynamicServer) -> None:
+def test_a_project_that_a_preview_does_not_know_yet_is_another_project(server: DynamicServer) -> None:
     for provider, inputs in ((ApiKeyProvider, KEY), (EndpointsProvider, {"project_ref": REF, "timeout": 600})):
         changes = server.provider(provider).diff(inputs, {**inputs, "project_ref": UNKNOWN})
-        assert changes == ("DIFF_UNKNOWN", [])
+        assert changes == ("DIFF_UNKNOWN", ["project_ref"])
         moved = server.provider(provider).diff(inputs, {**inputs, "project_ref": REF[::-1]})
         assert moved == ("DIFF_UNKNOWN", ["project_ref"])
+
+
+@pytest.mark.parametrize(
+    ("recorded", "desired", "changes"),
+    [
+        ({}, {"site_url": UNKNOWN, "uri_allow_list": UNKNOWN}, "DIFF_NONE"),
+        ({}, {"site_url": UNKNOWN, "site_id": UNKNOWN}, "DIFF_UNKNOWN"),
+        ({}, {"site_url": UNKNOWN, "site_id": "prj_other"}, "DIFF_UNKNOWN"),
+        ({"site_id": None}, {"site_url": UNKNOWN}, "DIFF_UNKNOWN"),  # recorded before there was a site_id
+        ({}, {"site_url": "https://other.example"}, "DIFF_UNKNOWN"),
+    ],
+)
+def test_an_address_that_a_preview_does_not_know_is_unchanged_while_the_site_is_the_same(
+    server: DynamicServer, recorded: dict[str, Any], desired: dict[str, Any], changes: str
+) -> None:
+    olds = {name: value for name, value in {**SETTINGS, **recorded}.items() if value is not None}
+    assert server.provider(SettingsProvider).diff(olds, {**SETTINGS, **desired}) == (changes, [])
 
 
 def test_without_a_token_nothing_is_read_or_written(server: DynamicServer) -> None:

@@ -18,6 +18,7 @@ SMTP_PASSWORD = "made-up-for-the-mailer"
 WRITES = {"POST", "PUT", "PATCH", "DELETE"}
 EVERYTHING: dict[str, Any] = {
     "timeout": 20,
+    "site_id": "prj_acme",
     "site_url": "https://acme.example",
     "uri_allow_list": "https://acme.example/**",
     "smtp_host": "mail.agency.example",
@@ -50,7 +51,7 @@ HANDS: dict[str, tuple[str, str, Any, Any]] = {
     "ipv4": ("DELETE", "/billing/addons/ipv4_default", None, False),
     "ssl_enforcement": ("PUT", "/ssl-enforcement", {"requestedConfig": {"database": False}}, False),
 }
-UNSEEN = {"project_ref", "smtp_generation"} | STEERING
+UNSEEN = {"project_ref", "site_id", "smtp_generation"} | STEERING
 
 
 @pytest.fixture(scope="module")
@@ -132,7 +133,13 @@ def test_a_setting_changed_by_hand_is_named_and_put_back_alone(
 def test_what_is_not_configured_is_neither_read_nor_written(
     settings: DynamicProvider, ref: str, emulators: Local
 ) -> None:
-    few = {"project_ref": ref, "timeout": 20, "site_url": "https://a.example", "uri_allow_list": "https://a.example/**"}
+    few = {
+        "project_ref": ref,
+        "timeout": 20,
+        "site_id": "prj_acme",
+        "site_url": "https://a.example",
+        "uri_allow_list": "https://a.example/**",
+    }
     _, outputs = settings.create(few)
     settings.read(ref, outputs)
     asked = {str(each["path"])[33:] for each in emulators.requests("supabase")}
@@ -225,7 +232,13 @@ def test_an_add_on_that_the_plan_lacks_is_one_line_with_the_services_reason(
 def test_a_paused_project_keeps_what_was_recorded_and_takes_no_change(
     settings: DynamicProvider, ref: str, emulators: Local
 ) -> None:
-    few = {"project_ref": ref, "timeout": 20, "site_url": "https://a.example", "uri_allow_list": "https://a.example/**"}
+    few = {
+        "project_ref": ref,
+        "timeout": 20,
+        "site_id": "prj_acme",
+        "site_url": "https://a.example",
+        "uri_allow_list": "https://a.example/**",
+    }
     _, outputs = settings.create(few)
     emulators.supabase("POST", f"/v1/projects/{ref}/pause")
     assert settings.read(ref, outputs) == (ref, few, few)
