@@ -11,24 +11,79 @@ NO_ANSWER = re.compile(
     r"|(?P<cut>(?:unexpected )?EOF|unexpected end of JSON input))(?:: provider=\S+|\s*$)"
 )
 LATER = "What is made stays, and the next run goes on from there"
-# Found in `place: status message`; the first that fits counts.
+# Regular expressions matched, ignoring case, against "<where>: <status> <reason>"; the first match wins. A reason goes
+# before a status: one status has many reasons, and most of them do not end by running again.
 REMEDIES = (
     (r": 401 ", "Set GITHUB_TOKEN to a token that is valid and has not expired."),
-    (r"(?i)ruleset.*: 403 upgrade", "Set ruleset: false, or take a plan with rulesets on private repositories."),
-    (r"(?i): 429 |rate limit", f"Wait some minutes and run it again, with fewer clients at once. {LATER}."),
+    (
+        r"SAML|single sign-on",
+        "Authorize GITHUB_TOKEN for the organization's SSO: on GitHub, in the token's settings, Configure SSO.",
+    ),
+    (
+        r"IP allow list|IP address is not permitted",
+        "Run from a network on the organization's IP allow list, or let an owner add this one.",
+    ),
+    (
+        r"OAuth App access restrictions|forbids access via a (?:personal|fine-grained)|token.{0,40}lifetime",
+        "The organization's policy refuses this kind of token: use one that it allows, or let an owner approve this"
+        " one.",
+    ),
+    (
+        r"secret.{0,20}(?:detected|scanning)|push protection|cannot contain secrets",
+        "Remove the secret from that file of starter/ and revoke it. Running again does not help.",
+    ),
+    (
+        r"rule violations|must be made through a pull request|protected branch|required status check"
+        r"|(?:verified|signed) (?:signatures|commits)|commits must",
+        "A rule on the default branch refuses direct commits: let an owner add this token's account to the rule's"
+        " bypass list. Running again does not help.",
+    ),
+    (r"ruleset.*: 403 upgrade", "Set ruleset: false, or take a plan with rulesets on private repositories."),
+    (
+        r": 429 |rate limit|abuse detection",
+        f"Wait some minutes and run it again, with fewer clients at once. {LATER}.",
+    ),
+    (
+        r"suspended|billing|spending limit|payment",
+        "Settle it in the GitHub account's billing pages, then run it again.",
+    ),
+    (
+        r"private repositor|visibility|admin access to the organization|cannot create repositor",
+        "The organization does not let this account make private repositories: an owner changes that under Member"
+        " privileges, or gives the token of an account that may.",
+    ),
     (r": 403 .*archived", "Unarchive it on GitHub, or rename it there so that a new one is made."),
     (r": 403 ", "The token may not do this: give it the scopes repo, workflow and (to delete) delete_repo."),
-    (r"/contents/\.github/workflows/\S+: 404 ", "GitHub says no more to a token without the scope workflow: add it."),
+    (
+        r"/contents/\.github/workflows/\S+: 404 ",
+        "GitHub says no more to a token without the scope workflow: add it.",
+    ),
+    (
+        r"/generate: 404 ",
+        "The token does not see the template repository: correct repositoryTemplate, or give the token access to it.",
+    ),
+    (r": 404 (?:no such )?branch|branch \S+ not found", "Make the branch main on GitHub, then run it again."),
     (
         r" PATCH /repos/[^/ ]+/[^/ ]+: 404 ",
-        "The token sees no such organization or repository: correct GITHUB_OWNER, delete what was made in the token's"
-        " own account instead, then run `up --refresh`.",
+        "The token sees no such organization or repository: correct GITHUB_OWNER, or give the token access to it."
+        " Nothing is concluded from this answer.",
     ),
-    (r": 404 ", "It is gone, or the token may not see it: check GITHUB_OWNER and the scope repo, then `up --refresh`."),
-    (r": 422 .*name already exists", "It is never taken over: rename or delete it, or choose another projectName."),
-    (r"(?i): 409 .*already exists", "It was made by hand and is never taken over: delete it there and run it again."),
+    (
+        r": 404 ",
+        "It is gone, or the token may not see it: check GITHUB_OWNER and the scope repo, then `up --refresh`.",
+    ),
+    (
+        r": 422 .*name already exists",
+        "Nothing proves that it is this client's, so it is not taken over: rename it on GitHub, or choose another"
+        " projectName.",
+    ),
+    (
+        r": 409 .*already exists",
+        "It was made by hand and is never taken over: copy its value, delete it there and run it again.",
+    ),
     (r"/rename: 422 ", "Make main the default branch again on GitHub, then run it again."),
-    (r": (409|5\d\d) ", f"Run it again. {LATER}."),
+    (r": 409 .*(?:does not match|but expected|is empty|sha)|: 5\d\d ", f"Run it again. {LATER}."),
+    (r": (?:409|422) ", "Correct on GitHub what it refuses, then run it again."),
 )
 
 
@@ -50,5 +105,6 @@ def explained(text: str, urn: str) -> str:
 def refusal(where: str, status: int, said: str) -> str:
     """An answer of GitHub's that is an error, in one line."""
     what = f"{status} {said}".rstrip(". ")
-    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, f"{where}: {status} {said}")), "")
+    tried = f"{where}: {status} {said}"
+    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, tried, re.IGNORECASE)), "")
     return str(OperatorError(what, where, remedy))

@@ -12,9 +12,11 @@ from pathlib import Path
 from automation.clients import list_clients
 
 # A list of what does not matter: a file that nobody thought of must not go unseen.
-IRRELEVANT = (
-    *("docs/*", "tests/*", "bench/*", "emulators/*", "automation/*", ".github/*", ".ci/*", ".gitignore"),
+IRRELEVANT_FOLDERS = frozenset({"docs", "tests", "bench", "emulators", "automation", ".github", ".ci"})
+# At the top only: starter/README.md goes into clients' repositories.
+IRRELEVANT_FILES = (
     *("*.md", "LICENSE", "Makefile", "pyproject.toml", "requirements-*.txt", "Pulumi.local.yaml"),
+    *(".gitignore", ".gitattributes", ".editorconfig"),
 )
 
 
@@ -30,9 +32,17 @@ def touched_clients(files: Iterable[str], clients: Iterable[str]) -> list[str]:
     for file in files:
         if file in own:
             found.add(own[file])
-        elif not (any(fnmatch(file, pattern) for pattern in IRRELEVANT) or _was_a_client(file)):
+        elif not (_irrelevant(file) or _was_a_client(file)):
             return sorted(own.values())
     return sorted(found)
+
+
+def _irrelevant(file: str) -> bool:
+    """Tell whether no client's program reads a file."""
+    top, _, rest = file.partition("/")
+    if rest:
+        return top in IRRELEVANT_FOLDERS
+    return any(fnmatch(file, pattern) for pattern in IRRELEVANT_FILES)
 
 
 def _was_a_client(file: str) -> bool:
@@ -42,7 +52,8 @@ def _was_a_client(file: str) -> bool:
 
 def main(base: str) -> None:
     """Print the clients; all of them when BASE is unknown, as on a new branch."""
-    command = ["git", "diff", "--name-only", "-z", f"{base}...HEAD"]
+    # Without --no-renames git names a moved file by its new place only, and its old place may be the program's.
+    command = ["git", "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD"]
     diff = subprocess.run(command, capture_output=True, text=True, check=False)
     clients = list_clients(Path.cwd())
     found = touched_clients(diff.stdout.split("\0")[:-1], clients) if diff.returncode == 0 else clients

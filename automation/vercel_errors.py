@@ -12,18 +12,55 @@ TYPE = "vercel:index/"
 ANSWER = re.compile(r"(?:\[ERROR\] )?(?:Could not|Error) (.+?), unexpected error: (.*?)(?:: Error [\w ]+)?$")
 BUILD = re.compile(r"(BUILD_FAILED|\w+) - .* Visit https://vercel\.com/\S+/(\w+) for more information")
 LINES = 8
-# Found in `where: code - message`; the first that fits counts.
+# Regular expressions matched, ignoring case, against "<where>: <code> - <message>"; the first match wins.
 REMEDIES = (
     (
-        r"(?i)rate_limited|internal_server_error|API request: 5\d\d|error (?:reading|unmarshaling|doing)",
+        r"rate_limited|too many requests|internal_server_error|API request: 5\d\d"
+        r"|error (?:reading|unmarshaling|doing)",
         "Run it again later. What is made stays, and it goes on from there.",
     ),
-    (r"forbidden|not_authorized", "Set VERCEL_API_TOKEN to a token that is valid and may work in vercelTeam."),
-    (r"GitHub integration", "Install Vercel's GitHub App for GITHUB_OWNER, with access to all of its repositories."),
-    (r"ENV_CONFLICT|nvironment variable.*already", "It was made by hand and is never taken over: delete it there."),
-    (r"(?i)domain", "Remove it from the other project or account, or prove there that it is yours."),
-    (r"already exists", "It is never taken over: rename or delete it, or choose another projectName."),
+    (
+        r"login connection",
+        "The owner of VERCEL_API_TOKEN adds GitHub under Account Settings, Authentication, at Vercel; then run it"
+        " again.",
+    ),
+    (
+        r"GitHub (?:integration|app)|install the|failed to link|repository.{0,60}(?:couldn't|could not|can't) be found"
+        r"|repo_not_found",
+        "Install Vercel's GitHub App for GITHUB_OWNER, with access to all of its repositories.",
+    ),
+    (
+        r"branch.{0,60}(?:not found|can't be found|couldn't be found|does not exist)|no such branch",
+        "The repository has no branch main: make it the default branch on GitHub, then run it again.",
+    ),
+    (
+        r"\bSAML\b|single sign-on",
+        "Log in to the team by its SSO with the owner of VERCEL_API_TOKEN, then run it again.",
+    ),
+    (
+        r"payment|upgrade|billing|limit.{0,20}(?:reached|exceeded)|too_many|free-per-day|\bplan\b",
+        "The account's plan does not allow it: change the plan at Vercel, or make room there.",
+    ),
+    (
+        r"forbidden|not_authorized|invalid.?token",
+        "Set VERCEL_API_TOKEN to a token that is valid and may work in vercelTeam.",
+    ),
+    (
+        r"ENV_(?:CONFLICT|ALREADY_EXISTS)|environment variable.*(?:already|same name)",
+        "It was made by hand and is never taken over: copy its value, then delete it there.",
+    ),
+    (r"domain", "Remove it from the other project or account, or prove there that it is yours."),
+    (
+        r"already exists",
+        "Nothing proves that it is this client's, so it is not taken over: rename it at Vercel, or choose another"
+        " projectName.",
+    ),
     (r"BUILD_FAILED", "Correct it in the client's repository, then run it again. The site before goes on."),
+    (
+        r"not_found",
+        "It is gone, or the token may not see it: check vercelTeam and VERCEL_API_TOKEN, then `up --refresh`.",
+    ),
+    (r"bad_request|conflict", "Correct at Vercel what it refuses, then run it again."),
 )
 
 
@@ -36,7 +73,8 @@ def explained(text: str, urn: str) -> str:
 def refusal(where: str, said: str) -> str:
     """A refusal of Vercel's in one line; of a page, what it says."""
     said = " ".join(re.sub(r"<[^>]*>", " ", said).split())
-    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, f"{where}: {said}")), "")
+    tried = f"{where}: {said}"
+    remedy = next((remedy for pattern, remedy in REMEDIES if re.search(pattern, tried, re.IGNORECASE)), "")
     return str(OperatorError(said.rstrip("."), where, remedy))
 
 

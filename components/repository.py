@@ -6,17 +6,14 @@ archived repository keeps its content.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 import pulumi
 import pulumi_github as github
 
-from components.errors import OperatorError
 from components.settings import ClientSettings
+from components.starter import STARTER, read_starter
 
-STARTER = Path(__file__).resolve().parent.parent / "starter"
 BRANCH = "main"
-LEFT_OUT = frozenset({".DS_Store", ".env", ".vercel", "node_modules"})
 
 
 @dataclass(frozen=True)
@@ -78,30 +75,6 @@ def declare_repository(
         github.ActionsVariable(name, repository=repository.name, variable_name=variable, value=value, opts=inside)
     commits = tuple(file.commit_sha for file in content)
     return DeclaredRepository(repository.full_name, repository.html_url, (branch, *content), commits)
-
-
-def read_starter(folder: Path) -> Mapping[str, str]:
-    """The files every repository begins with: path inside the repository -> text.
-
-    Raises:
-        OperatorError: the folder is missing or empty, or a file in it is not UTF-8 text.
-    """
-    files: dict[str, str] = {}
-    for path in sorted(folder.rglob("*")):
-        inside = path.relative_to(folder)
-        if LEFT_OUT.intersection(inside.parts) or not path.is_file():
-            continue
-        try:
-            text = path.read_bytes().decode()
-        except UnicodeDecodeError:
-            text = "\0"
-        if "\0" in text:
-            where = f"{folder.name}/{inside.as_posix()}"
-            raise OperatorError("is not UTF-8 text", where, "Files are pushed as text: link to it instead.")
-        files[inside.as_posix()] = text
-    if not files:
-        raise OperatorError("holds no files", f"{folder.name}/", "Restore it, or set repositoryTemplate.")
-    return files
 
 
 def _template(full_name: str) -> github.RepositoryTemplateArgs:

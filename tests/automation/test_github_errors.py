@@ -29,7 +29,7 @@ def test_every_form_of_the_plugins_message_is_the_same_line(form: str) -> None:
         (
             "POST {}/orgs/a/repos: 422 Repository creation failed. [{{Resource:Repository Field:name Code:custom"
             " Message:name already exists on this account}}]",
-            "POST /orgs/a/repos: 422 name already exists on this account. It is never taken over",
+            "POST /orgs/a/repos: 422 name already exists on this account. Nothing proves that it is this client's",
         ),
         (
             "POST {}/repos/a/s/branches/develop/rename: 422 Branch main already exists []",
@@ -49,6 +49,35 @@ def test_every_form_of_the_plugins_message_is_the_same_line(form: str) -> None:
         ("POST {}/repos/a/s/actions/variables: 409 Already exists - Variable already exists []", "was made by hand"),
         ("PUT {}/repos/a/s/contents/x: 409 x does not match []", "the next run goes on from there"),
         ("PUT {}/repos/a/s/contents/x: 502  []", "PUT /repos/a/s/contents/x: 502. Run it again."),
+        (
+            "PUT {}/repos/a/s/contents/x: 409 Repository rule violations found Changes must be made through a pull"
+            " request. []",
+            "bypass list. Running again does not help",
+        ),
+        ("PUT {}/repos/a/s/contents/x: 409 Required status check 'ci' is expected. []", "bypass list"),
+        ("PUT {}/repos/a/s/contents/x: 422 Commits must have verified signatures. []", "bypass list"),
+        (
+            "PUT {}/repos/a/s/contents/x: 409 Secret detected in content []",
+            "Remove the secret from that file of starter/",
+        ),
+        ("GET {}/orgs/a: 403 Resource protected by organization SAML enforcement. []", "Configure SSO"),
+        (
+            "GET {}/orgs/a: 403 Although you appear to have the correct authorization credentials, the `a` organization"
+            " has an IP allow list enabled, and your IP address is not permitted to access this resource. []",
+            "IP allow list, or let an owner add this one",
+        ),
+        (
+            "GET {}/orgs/a: 403 `a` forbids access via a personal access token (classic). []",
+            "The organization's policy refuses this kind of token",
+        ),
+        ("POST {}/repos/o/t/generate: 404 Not Found []", "correct repositoryTemplate"),
+        ("PUT {}/repos/a/s/contents/x: 404 Branch main not found []", "Make the branch main on GitHub"),
+        (
+            "POST {}/orgs/a/repos: 422 Repository creation failed. [{{Resource:Repository Field:visibility Code:custom"
+            " Message:Visibility can't be private}}]",
+            "an owner changes that under Member privileges",
+        ),
+        ("PUT {}/repos/a/s/rulesets/1: 422 Something new. []", "Correct on GitHub what it refuses"),
         ("unexpected EOF", "GitHub: no whole answer (unexpected EOF). Run it again."),
         ('Post "{}/orgs/a/repos": EOF', "POST /orgs/a/repos: no whole answer (EOF). Run it again. What is made stays"),
     ],

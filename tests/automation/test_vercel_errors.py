@@ -24,7 +24,8 @@ MESSAGE = f"[ERROR] Could not create deployment, unexpected error: {FAILED}: Err
         (
             "Could not create project environment variable, unexpected error: ENV_CONFLICT - A variable with the same"
             " name exists.: Error creating project environment variable",
-            "a variable with the same name exists. It was made by hand and is never taken over: delete it there.",
+            "a variable with the same name exists. It was made by hand and is never taken over: copy its value, then"
+            " delete it there.",
         ),
         (
             "[ERROR] Could not add domain www.a.example to project prj_1, unexpected error: domain_already_in_use -"
@@ -40,6 +41,25 @@ MESSAGE = f"[ERROR] Could not create deployment, unexpected error: {FAILED}: Err
             "[ERROR] Could not update project, unexpected error: error performing API request: 503 <html><body>upstream"
             " connect error</body></html>: Error updating project",
             "Vercel cannot update project: error performing API request: 503 upstream connect error. Run it",
+        ),
+        (
+            "Could not create project environment variable, unexpected error: ENV_ALREADY_EXISTS - Another Environment"
+            " Variable with the same Name and Environment exists in your project.: Error creating variable",
+            "exists in your project. It was made by hand and is never taken over: copy its value",
+        ),
+        (
+            "Could not create project, unexpected error: bad_request - Failed to link o/r. You need to add a Login"
+            " Connection to your GitHub account first.: Error creating project",
+            "account first. The owner of VERCEL_API_TOKEN adds GitHub",
+        ),
+        (
+            "Could not create project, unexpected error: repo_not_found - The repository o/r couldn't be found in your"
+            " linked Git repository.: Error creating project",
+            "Install Vercel's GitHub App for GITHUB_OWNER",
+        ),
+        (
+            "Could not create deployment, unexpected error: bad_request - The branch main can't be found.: Error",
+            "The repository has no branch main",
         ),
         (
             "[ERROR] Could not create project, unexpected error: error reading response body: unexpected EOF",

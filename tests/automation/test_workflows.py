@@ -86,10 +86,32 @@ def test_the_engine_is_the_sdks_version() -> None:
         (["sql/migrations/20260101000000_x.sql"], CLIENTS),
         (["requirements.txt"], CLIENTS),
         (["something-new/file"], CLIENTS),
+        (["starter/README.md"], CLIENTS),
+        (["sql/checks/rows/x.md"], CLIENTS),
     ],
 )
 def test_only_what_no_program_reads_touches_no_client(files, clients, folder: Path) -> None:
     assert touched_clients(files, CLIENTS) == clients
+
+
+@pytest.mark.parametrize("target", ["tests/probe.py", "docs/probe.py", "automation/probe.py"])
+def test_a_program_file_that_moves_away_touches_every_client(folder: Path, target: str) -> None:
+    def git(*words: str) -> None:
+        identity = ["-c", "user.name=n", "-c", "user.email=n@agency.example"]
+        subprocess.run(["git", *identity, *words], cwd=folder, check=True, capture_output=True)
+
+    for name in ("components/probe.py", target):
+        (folder / name).parent.mkdir(exist_ok=True)
+    (folder / "components/probe.py").write_text("# a file of the program\n" * 20)
+    git("init", "-q")
+    git("add", "-A")
+    git("commit", "-qm", "base")
+    git("mv", "components/probe.py", target)
+    git("commit", "-qm", "move")
+    command = [ROOT / ".venv/bin/python", "-m", "automation.touched", "HEAD~1"]
+    environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
+    done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
+    assert done.stdout.split() == [b"acme", b"nordwind"]
 
 
 def test_an_unknown_base_touches_every_client(folder: Path) -> None:

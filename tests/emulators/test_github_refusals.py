@@ -43,7 +43,8 @@ def test_a_foreign_repository_of_that_name_is_refused_and_left_as_it_is(client: 
     outcome = make().up()
     assert outcome.error == (
         f"GitHub POST /orgs/{ORGANIZATION}/repos: 422 name already exists on this account."
-        " It is never taken over: rename or delete it, or choose another projectName."
+        " Nothing proves that it is this client's, so it is not taken over: rename it on GitHub, or choose"
+        " another projectName."
     )
     assert client.api("GET", REPOSITORY)["description"] == "theirs"
 
@@ -83,7 +84,7 @@ def test_a_rate_limit_is_waited_for_and_nothing_is_made_twice(
         (
             {"path": ".*/actions/variables", "method": "POST", "status": 409, "message": "Already exists"},
             f"GitHub POST {REPOSITORY}/actions/variables: 409 Already exists."
-            " It was made by hand and is never taken over: delete it there and run it again.",
+            " It was made by hand and is never taken over: copy its value, delete it there and run it again.",
         ),
         (
             {"path": ".*/README.md", "method": "PUT", "status": 429, "message": "Too many requests"},

@@ -62,7 +62,13 @@ def test_without_vercels_app_for_github_the_operator_is_sent_to_install_it(tmp_p
 @pytest.mark.parametrize(
     ("path", "status", "code", "message", "line"),
     [
-        (".*/env", 400, "ENV_CONFLICT", TAKEN, "made by hand and is never taken over: delete it there."),
+        (
+            ".*/env",
+            400,
+            "ENV_CONFLICT",
+            TAKEN,
+            "made by hand and is never taken over: copy its value, then delete it there.",
+        ),
         (r".*/v\d+/projects", 409, "conflict", 'Project "x" already exists.', "or choose another projectName."),
         (".*/now/deployments", 500, "internal_server_error", "Unexpected", "Run it again later."),
     ],

@@ -110,5 +110,6 @@ def test_what_github_refuses_is_told_with_what_to_do_as_by_the_real_plugin(
     documents.run("up", fails=True)
     assert str(documents.outcome.error).endswith(
         "422 name already exists on this account."
-        " It is never taken over: rename or delete it, or choose another projectName."
+        " Nothing proves that it is this client's, so it is not taken over: rename it on GitHub, or choose"
+        " another projectName."
     )
