@@ -4,6 +4,7 @@ They stand in for a resource, not for an API: no provider is involved. A documen
 and what the real provider would compute; it persists, and drifts when someone changes or deletes it.
 
     POST   /_rehearsal/<type>      {"urn", "inputs", "again"}  ->  201 {"id", "type", "urn", "outputs", "digests"}
+    GET    /_rehearsal/documents?stack=<name>                 ->  200 [the same], those that this stack made
     GET    /_rehearsal/documents/<id>                         ->  200 the same
     PUT    /_rehearsal/documents/<id>      {"inputs"}         ->  200 the same
     DELETE /_rehearsal/documents/<id>                         ->  204
@@ -40,7 +41,11 @@ Inputs = Mapping[str, Any]
 
 def routes() -> list[BaseRoute]:
     """The routes to mount beside a service's own."""
-    table = [("GET PUT DELETE", "/documents/{id:path}", _document), ("POST", "/{type:path}", _create)]
+    table = [
+        ("GET", "/documents", _made_by),
+        ("GET PUT DELETE", "/documents/{id:path}", _document),
+        ("POST", "/{type:path}", _create),
+    ]
     return [Service(lambda request: None, lambda refused: {"message": refused.message}).mount("/_rehearsal", table)]
 
 
@@ -160,6 +165,11 @@ def _keep(context: Context, document: Document, inputs: Inputs) -> Document:
     context.store.put(KIND, document["id"], document)
     context.store.put(HELD, document["id"], {key: inputs[key] for key in document["digests"].keys() & inputs.keys()})
     return document
+
+
+def _made_by(call: Call) -> Any:
+    prefix = f"urn:pulumi:{call.query.get('stack', '')}::"
+    return [found for found in call.context.store.all(KIND).values() if found["urn"].startswith(prefix)]
 
 
 def _document(call: Call) -> Any:

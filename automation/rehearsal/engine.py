@@ -22,7 +22,7 @@ from automation.rehearsal.journal import Journal, Stopped
 from automation.rehearsal.monitor import PARALLEL, Log, Monitor, serving
 from automation.rehearsal.project import Project, read_project
 from automation.rehearsal.providers import Providers, require_loopback
-from automation.rehearsal.state import Snapshot, StateFile
+from automation.rehearsal.state import Snapshot, StateFile, type_of
 from automation.rehearsal.values import has_secret, masked, plain
 from components.errors import OperatorError
 
@@ -76,7 +76,7 @@ class Rehearsal:
 
     def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
         self._require_stack()
-        return self._run(lambda operation: operation.deployment.deletion.delete_all(operation.journal.kept), on_step)
+        return self._run(self._delete_everything, on_step)
 
     def outputs(self) -> Outcome:
         self._require_stack()
@@ -138,6 +138,16 @@ class Rehearsal:
         if not operation.log.errors:
             operation.journal.settle()
             operation.deployment.deletion.delete_all(operation.deployment.unused())
+
+    def _delete_everything(self, operation: _Operation) -> None:
+        """Delete what is in state, and what interrupted or failed creates have made."""
+        journal = operation.journal
+        known = {type_of(urn) for urn in (*journal.pending, *(item.urn for item in journal.kept))}
+        for made in operation.providers.made_by(self._stack, known):
+            journal.keep(made)
+        operation.deployment.deletion.delete_all(journal.kept)
+        if not journal.errors:
+            journal.settle()
 
     def _run_program(self, operation: _Operation) -> int:
         project, dry_run = operation.project, str(operation.journal.preview).lower()

@@ -9,7 +9,7 @@ from typing import Any
 
 from automation.engine import OnStep, Step
 from automation.interrupt import requested
-from automation.rehearsal.provider import ProviderError
+from automation.rehearsal.provider import ProviderError, UncertainError
 from automation.rehearsal.state import Resource, Snapshot
 from automation.rehearsal.values import Properties, redact
 
@@ -43,6 +43,12 @@ class Journal:
         with self._lock:
             return list(self._kept)
 
+    @property
+    def pending(self) -> dict[str, str]:
+        """The operations that were begun and not seen to end: URN -> operation."""
+        with self._lock:
+            return dict(self._pending)
+
     def snapshot(self) -> Snapshot:
         """The state as it is now."""
         with self._lock:
@@ -56,6 +62,12 @@ class Journal:
                 old.delete = True
             elif old is not None:
                 self.drop(old)
+
+    def keep(self, found: Resource) -> None:
+        """Take into the state before what an earlier operation made and did not write down."""
+        with self._lock:
+            if all(item.urn != found.urn for item in self._kept):
+                self._kept.append(found)
 
     def drop(self, old: Resource) -> None:
         """Take a resource out of the state before."""
@@ -111,11 +123,13 @@ class Journal:
             if writes:
                 self._pending[step.urn] = step.operation
                 self.save()
-        error, found = None, dict[str, Any]()
+        error, uncertain, found = None, False, dict[str, Any]()
         try:
             yield found
         except Exception as failure:
             known = isinstance(failure, ProviderError)
+            # A create whose answer was lost may have made something: the next operation looks for it.
+            uncertain = isinstance(failure, UncertainError)
             said = str(failure) if known else f"unexpected {type(failure).__name__}: {failure}"
             error = redact(said, resource.inputs, resource.outputs)
             self.fail(resource.name, error)
@@ -123,7 +137,8 @@ class Journal:
         finally:
             with self._lock:
                 if writes:
-                    self._pending.pop(step.urn, None)
+                    if not uncertain:
+                        self._pending.pop(step.urn, None)
                     self.save()
                 if shown or error:
                     status = "failed" if error else "planned" if self.preview else "done"

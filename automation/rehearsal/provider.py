@@ -13,6 +13,10 @@ class ProviderError(Exception):
     """A provider's refusal or failure, in one line."""
 
 
+class UncertainError(ProviderError):
+    """A failure after which the operation may have been carried out: no answer, or no whole one."""
+
+
 @dataclass(frozen=True)
 class Diff:
     """A provider's view of a change: `changes` is None when it leaves the comparison of inputs to the engine."""

@@ -1,6 +1,6 @@
 """Finds the provider of a resource type, and starts and stops them all."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -9,6 +9,7 @@ from automation.rehearsal.dynamic import DynamicProvider
 from automation.rehearsal.password import PasswordProvider
 from automation.rehearsal.provider import Provider, ProviderError
 from automation.rehearsal.simulated import SimulatedProvider
+from automation.rehearsal.state import Resource
 from components.errors import OperatorError
 
 # Where the providers of this process and of the program may send anything: this machine only.
@@ -63,6 +64,16 @@ class Providers:
         self._dynamic.stop()
         for provider in self._simulated.values():
             provider.close()
+
+    def made_by(self, stack: str, types: Collection[str]) -> Iterator[Resource]:
+        """Yield what simulated creates of a stack have made, whether or not its state knows.
+
+        Args:
+            types: type tokens that the stack is known to use; services without any are not asked.
+        """
+        for service, provider in self._simulated.items():
+            if any(type_.startswith(f"{service}:") for type_ in types):
+                yield from provider.made_by(stack)
 
     def find(self, type_: str) -> Provider:
         """The provider of a type.

@@ -13,8 +13,8 @@ import httpx
 
 from automation import github_errors, vercel_errors
 from automation.rehearsal.diff import differ
-from automation.rehearsal.provider import Live, Provider, ProviderError
-from automation.rehearsal.state import Resource
+from automation.rehearsal.provider import Live, Provider, ProviderError, UncertainError
+from automation.rehearsal.state import Resource, type_of
 from automation.rehearsal.values import Properties, plain
 
 UNDER_WAY = {"QUEUED", "BUILDING"}
@@ -55,13 +55,22 @@ class SimulatedProvider(Provider):
         self._client = httpx.Client(base_url=f"{url.rstrip('/')}/_rehearsal/", timeout=30, trust_env=False)
 
     def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
-        type_ = urn.split("::")[2].rsplit("$", 1)[-1]
+        type_ = type_of(urn)
         body = {"inputs": plain(dict(inputs)), "urn": urn, "again": self._pending is None or urn in self._pending}
         document = self._request("POST", quote(type_, safe="/"), body)
         while document.get("state") in UNDER_WAY:
             time.sleep(POLL)
             document = self._request("GET", f"documents/{quote(document['id'], safe='')}")
         return str(document["id"]), {**document["outputs"], **inputs}
+
+    def made_by(self, stack: str) -> list[Resource]:
+        """Return everything that a stack has made and not archived, whether or not its state knows."""
+        found = self._request("GET", f"documents?stack={quote(stack, safe='')}")
+        return [
+            Resource(each["urn"], each["type"], custom=True, id=str(each["id"]), outputs=each["outputs"])
+            for each in found
+            if each["type"].startswith(f"{self._service}:") and not each["outputs"].get("archived")
+        ]
 
     def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:
         document = self._request("PUT", _route(old), {"inputs": plain(dict(news))})
@@ -91,12 +100,18 @@ class SimulatedProvider(Provider):
         try:
             answer = self._client.request(method, route, json=body)
         except httpx.HTTPError as error:
-            raise ProviderError(f"{self._service} emulator: {type(error).__name__}; is it running?") from None
+            said = f"{self._service} emulator: {type(error).__name__}; is it running?"
+            raise UncertainError(said) from None
         if answer.status_code == httpx.codes.NOT_FOUND and method in {"GET", "DELETE"}:
             return None
         if answer.is_error:
-            raise ProviderError(self._refusal(f"{self._service} emulator: {method} {route}", answer))
-        return answer.json() if answer.content else {}
+            refusal = self._refusal(f"{self._service} emulator: {method} {route}", answer)
+            raise UncertainError(refusal) if answer.is_server_error else ProviderError(refusal)
+        try:
+            return answer.json() if answer.content else {}
+        except ValueError:
+            cut_off = f"{self._service} emulator: {method} {route}: no whole answer. Run it again."
+            raise UncertainError(cut_off) from None
 
     def _refusal(self, where: str, answer: httpx.Response) -> str:
         said = _said(answer)

@@ -17,6 +17,11 @@ from components.errors import OperatorError
 VERSION = 1
 
 
+def type_of(urn: str) -> str:
+    """Return the type token of a URN, without those of its parents."""
+    return urn.split("::")[2].rsplit("$", 1)[-1]
+
+
 @dataclass
 class Resource:
     """One resource as the last operation left it; `delete` marks the old half of a replacement, still to be deleted,
