@@ -11,6 +11,7 @@ from typing import Annotated, Any
 import typer
 
 from automation.clients import ProvisioningJob, choose_clients, write_client
+from automation.departure import depart, orphaned_stacks, outside
 from automation.diagnosis import examine
 from automation.drift import Drift, find_drift
 from automation.engine import Engine, Outcome
@@ -20,6 +21,7 @@ from automation.report import markdown
 from automation.rotation import Secret, begin_rotation
 from automation.session import Session, session
 from automation.trial import told, try_sql
+from automation.workspace import Workspace
 from components.errors import OperatorError
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
@@ -140,7 +142,7 @@ def drift(
 
 @app.command()
 def status(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
-    """Show the five steps of clients, from state."""
+    """Show the five steps of clients, from state; with --all also stacks without a file, with exit code 1."""
     with session("status", local=local, as_json=as_json) as run:
 
         def act(client: str, engine: Engine) -> ClientResult:
@@ -151,7 +153,7 @@ def status(clients: Clients = None, every: All = False, local: Local = False, as
         results = run.run(choose_clients(run.root, clients or (), every=every), act, parallel=4)
         rows = [(r.client, *(str(count or "-") for count in r.data.get("steps", {}).values())) for r in results]
         run.screen.table("resources in state", ("client", *STEPS), rows)
-        run.end(results)
+        run.end([*results, *(_orphans(run) if every else ())])
 
 
 @app.command()
@@ -223,23 +225,45 @@ def destroy(
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Delete everything that clients have, after showing it; stops on anything protected."""
+    """Delete everything that clients have, after showing it; stops on anything protected.
+
+    What interrupted runs have made is deleted too when it is proved to be the client's. Whatever else carries its name
+    is listed and left alone, with exit code 1. The file of a client that is gone is moved to retired/.
+    """
     with session("destroy", local=local, as_json=as_json) as run:
         chosen = choose_clients(run.root, clients or (), every=every)
-        plans = run.run(chosen, _doomed, parallel=parallel, writes=True)
-        for plan in plans:
-            run.screen.say(f"{plan.client}: {', '.join(plan.data.get('delete', ())) or 'nothing'} to delete")
-        if any(plan.error for plan in plans) or not any(plan.data["delete"] for plan in plans):
+
+        def plan(client: str, engine: Engine) -> ClientResult:
+            return _doomed(client, engine, run.workspace(writes=True))
+
+        plans = run.run(chosen, plan, parallel=parallel, writes=True, leaving=True)
+        for found in plans:
+            for line in _plan_lines(found):
+                run.screen.say(line)
+        if any(found.error for found in plans):
             run.end(plans)
-        if not yes:
+        if any(found.data["delete"] or found.data["outside"] for found in plans) and not yes:
             _confirm(chosen, as_json=as_json)
 
         def act(client: str, engine: Engine) -> ClientResult:
-            outcome = engine.destroy(on_step=run.screen.on_step(client))
-            deleted = [step.name for step in outcome.steps if step.operation == "delete" and step.status == "done"]
-            return ClientResult(client, FAILED if outcome.error else DONE, {"deleted": deleted}, outcome.error)
+            return depart(client, engine, run.workspace(writes=True), run.screen.on_step(client))
 
-        run.end(run.run(chosen, act, parallel=parallel, writes=True))
+        results = run.run(chosen, act, parallel=parallel, writes=True, leaving=True)
+        for result in results:
+            for line in result.data.get("left", ()):
+                run.screen.say(f"{result.client}: not deleted: {line}", "yellow")
+            if retired := result.data.get("retired"):
+                run.screen.say(f"{result.client}: its file is now {retired}; it holds the salt of its secrets.")
+        run.end(results)
+
+
+def _orphans(run: Session) -> list[ClientResult]:
+    """Return a result for each stack that holds resources and has no client's file."""
+    found = orphaned_stacks(run.root, run.workspace(writes=False))
+    for name in found:
+        run.screen.say(f"{name}: a stack with resources and no file Pulumi.{name}.yaml", "yellow")
+    orphan = {"orphan": "a stack without a file"}
+    return [ClientResult(name, CHANGES, orphan) for name in found]
 
 
 def _planned(client: str, outcome: Outcome) -> ClientResult:
@@ -253,13 +277,20 @@ def _planned(client: str, outcome: Outcome) -> ClientResult:
     return ClientResult(client, code, {"changes": changes, "seconds": round(outcome.seconds, 2)}, outcome.error)
 
 
-def _doomed(client: str, engine: Engine) -> ClientResult:
+def _plan_lines(plan: ClientResult) -> list[str]:
+    """Return what would be deleted of a client, in lines."""
+    lines = [f"{plan.client}: {', '.join(plan.data.get('delete', ())) or 'nothing in its state'} to delete"]
+    beside = "not in its state; deleted only if it is proved to be this client's"
+    return lines + [f"{plan.client}: {line}: {beside}" for line in plan.data.get("outside", ())]
+
+
+def _doomed(client: str, engine: Engine, workspace: Workspace) -> ClientResult:
     found = [(r["urn"].split("::", 3)[3], r) for r in engine.resources() if not is_component(r["type"])]
     data: dict[str, Any] = {"delete": [name for name, _ in reversed(found)]}
     if protected := [name for name, resource in found if resource.get("protect")]:
         remedy = "Nothing was deleted. Set protect: false in the environment's file, run up, then destroy."
         return ClientResult(client, FAILED, data, f"{', '.join(protected)}: protected. {remedy}")
-    return ClientResult(client, DONE, data)
+    return ClientResult(client, DONE, {**data, "outside": outside(client, engine, workspace)})
 
 
 def _confirm(clients: list[str], *, as_json: bool) -> None:

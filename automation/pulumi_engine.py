@@ -72,7 +72,18 @@ class PulumiEngine:
         return self._run(lambda stack, **kw: stack.refresh(run_program=True, show_secrets=False, **kw), on_step)
 
     def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
-        return self._run(lambda stack, **kw: stack.destroy(run_program=True, show_secrets=False, **kw), on_step)
+        if (stack := self._find()) is None:
+            return Outcome()
+        # What interrupted runs have made becomes part of the state first, or it would stay, billed and unseen.
+        with _refusals(self._client):
+            self._settle(stack)
+        # Without the program: a client whose settings are refused can still leave, and credentials come from the
+        # environment anyway.
+        outcome = self._run(lambda stack, **more: stack.destroy(show_secrets=False, **more), on_step, stack)
+        if not outcome.error:
+            with _refusals(self._client):
+                _forget_pending(stack)
+        return outcome
 
     def outputs(self) -> Outcome:
         if (stack := self._find()) is None:
@@ -167,6 +178,31 @@ class PulumiEngine:
         return auto.LocalWorkspace(
             work_dir=str(folder), env_vars={**self._environment, **more}, pulumi_command=self._command
         )
+
+
+def list_stacks(root: Path, environment: Mapping[str, str], command: auto.PulumiCommand, *, local: bool) -> list[str]:
+    """Return the names of the project's stacks that hold resources, sorted.
+
+    Raises:
+        OperatorError: the backend does not answer.
+    """
+    variables = dict(environment)
+    if local:
+        state = root / ".local/pulumi/state"
+        if not state.is_dir():
+            return []
+        variables["PULUMI_BACKEND_URL"] = f"file://{state}"
+    with _refusals("pulumi stack ls"):
+        answer = command.run(["stack", "ls", "--json"], str(root), variables)
+    return sorted(each["name"] for each in json.loads(answer.stdout) if each.get("resourceCount"))
+
+
+def _forget_pending(stack: auto.Stack) -> None:
+    """Drop the operations that an interrupted run has left in a state without resources."""
+    exported = stack.export_stack()
+    content: Any = exported.deployment
+    if content.pop("pending_operations", None):
+        stack.import_stack(exported)
 
 
 @contextmanager

@@ -46,17 +46,21 @@ class Session:
         return self._workspace.engine_name if self._workspace else None
 
     def run(
-        self, clients: Sequence[str], action: Action, *, parallel: int, writes: bool = False
+        self, clients: Sequence[str], action: Action, *, parallel: int, writes: bool = False, leaving: bool = False
     ) -> tuple[ClientResult, ...]:
-        """The results of an action over clients; settings are checked before anything is started."""
-        refused = {client: result for client in clients if (result := self._check(client))}
+        """Return the results of an action over clients; settings are checked before anything is started.
+
+        Args:
+            leaving: the clients are only to be destroyed, for which their settings need not be right.
+        """
+        refused = {} if leaving else {client: result for client in clients if (result := self._check(client))}
         sound = [client for client in clients if client not in refused]
         if not sound:
             return tuple(refused.values())
         workspace = self.workspace(writes=writes)
 
         def act(client: str) -> ClientResult:
-            return action(client, workspace.engine(client))
+            return action(client, workspace.engine(client, leaving=leaving))
 
         with self.screen.working("starting"):
             done = {result.client: result for result in run_fleet(sound, act, parallel=parallel)}

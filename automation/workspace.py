@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -18,6 +18,8 @@ from components.settings import ClientSettings, load_settings
 
 if TYPE_CHECKING:
     from pulumi.automation import PulumiCommand
+
+    from automation.departure import Identity
 
 TOKENS = ("SUPABASE_ACCESS_TOKEN", "GITHUB_TOKEN", "GITHUB_OWNER", "VERCEL_API_TOKEN")
 OLDER_NAMES = {"SUPABASE_ACCESS_TOKEN": "SUPABASE_MANAGEMENT_TOKEN"}
@@ -52,13 +54,23 @@ class Workspace:
         """
         return load_settings(client, self.root, "local" if self.local else None, self.environment)
 
-    def engine(self, client: str) -> Engine:
+    def engine(self, client: str, *, leaving: bool = False) -> Engine:
         """The client's stack under this workspace's engine.
 
+        Args:
+            leaving: the stack is only to be destroyed, for which its state says enough; settings are not checked.
+
         Raises:
-            OperatorError: a setting is wrong; nothing was opened.
+            OperatorError: a setting is wrong, or the client has no file; nothing was opened.
         """
-        self.settings(client)
+        if not leaving:
+            self.settings(client)
+        elif not (self.root / f"Pulumi.{client}.yaml").is_file():
+            raise OperatorError(
+                "no such file, so its stack cannot be opened",
+                f"Pulumi.{client}.yaml",
+                "Restore it from retired/ or from git, then run it again.",
+            )
         # Both engines import much; a command that fails on its arguments pays for neither.
         if self.pulumi is None:
             from automation.rehearsal.engine import Rehearsal
@@ -67,6 +79,48 @@ class Workspace:
         from automation.pulumi_engine import PulumiEngine
 
         return PulumiEngine(self.root, client, self.environment, self.pulumi, local=self.local)
+
+    def remains(self, identity: "Identity", *, delete: bool) -> dict[str, list[str]]:
+        """Look for what exists of a client outside its stack, in a process of its own.
+
+        Args:
+            delete: delete a Supabase project that is proved to be this client's.
+
+        Returns:
+            `{deleted, left}`, a line for each thing.
+
+        Raises:
+            OperatorError: a service does not answer, or the deletion failed.
+        """
+        # In rehearsal GitHub and Vercel are documents, which the engine finds by itself.
+        asked = {**asdict(identity), "native": self.pulumi is not None, "delete": delete}
+        done = subprocess.run(
+            [sys.executable, "-m", "components.remains"],
+            cwd=self.root,
+            env=self.environment,
+            input=json.dumps(asked),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise OperatorError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+        found: dict[str, list[str]] = json.loads(done.stdout)
+        return found
+
+    def stacks(self) -> list[str]:
+        """Return the names of all stacks that the state backend holds, sorted.
+
+        Raises:
+            OperatorError: the backend does not answer.
+        """
+        if self.pulumi is None:
+            from automation.rehearsal.state import stacks_in
+
+            return stacks_in(self.root / ".local/rehearsal")
+        from automation.pulumi_engine import list_stacks
+
+        return list_stacks(self.root, self.environment, self.pulumi, local=self.local)
 
     def diagnose(self, client: str, resources: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """Look at what an `up` of a client needs, in a process of its own; read-only.

@@ -75,7 +75,8 @@ class Rehearsal:
         return self._run(lambda operation: refresh_all(operation.journal, operation.providers, alone=True), on_step)
 
     def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
-        self._require_stack()
+        if not self._state.path.exists():
+            return Outcome()
         return self._run(self._delete_everything, on_step)
 
     def outputs(self) -> Outcome:

@@ -22,6 +22,18 @@ def type_of(urn: str) -> str:
     return urn.split("::")[2].rsplit("$", 1)[-1]
 
 
+def stacks_in(folder: Path) -> list[str]:
+    """Return the names of the stacks whose state holds at least one resource, sorted."""
+    found = []
+    for path in folder.glob("*.json"):
+        try:
+            if json.loads(path.read_text())["resources"]:
+                found.append(path.stem)
+        except (ValueError, KeyError, TypeError):
+            found.append(path.stem)  # damaged, so nobody knows that it is empty
+    return sorted(found)
+
+
 @dataclass
 class Resource:
     """One resource as the last operation left it; `delete` marks the old half of a replacement, still to be deleted,

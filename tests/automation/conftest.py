@@ -15,6 +15,7 @@ from automation import session
 from automation.cli import app
 from automation.engine import OnStep, Outcome, Step
 from components.errors import OperatorError
+from components.settings import load_settings
 from tests.automation.local_client import make_client  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
@@ -80,6 +81,10 @@ class FakeEngine:
         return self.state
 
 
+REMAINING: Mapping[str, list[str]] = {"deleted": [], "left": []}
+"""What the services hold of a client beside its state."""
+
+
 @dataclass(frozen=True)
 class FakeWorkspace:
     """Clients' engines by name."""
@@ -89,11 +94,20 @@ class FakeWorkspace:
     environment: Mapping[str, str] = field(default_factory=dict)
     engine_name: str = "rehearsal"
     pulumi: None = None
-    local: bool = True
+    local: bool = False
     refusal: str = ""
 
-    def engine(self, client: str) -> FakeEngine:
+    def engine(self, client: str, *, leaving: bool = False) -> FakeEngine:
         return self.engines[client]
+
+    def settings(self, client: str) -> Any:
+        return load_settings(client, self.root, None, {"SUPABASE_ORG_SLUG": "agency"})
+
+    def stacks(self) -> list[str]:
+        return [name for name, engine in self.engines.items() if engine.state]
+
+    def remains(self, identity: Any, *, delete: bool) -> Mapping[str, list[str]]:
+        return REMAINING
 
     def diagnose(self, client: str, resources: Any) -> list[dict[str, str]]:
         failed = {"name": "GitHub plan", "says": self.refusal, "state": "failed", "remedy": ""}
