@@ -67,13 +67,20 @@ def up(
     parallel: Parallel = 4,
     local: Local = False,
     refresh: Annotated[bool, typer.Option("--refresh", help="Look first, and undo what was changed by hand.")] = False,
+    gone: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="With --refresh: a resource that is gone, though no token shows it."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create or update clients."""
     with session("up", local=local, as_json=as_json) as run:
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
         results = run.run(
-            chosen, lambda client, _: run.bring_up(client, refresh=refresh), parallel=parallel, writes=True
+            chosen,
+            lambda client, _: run.bring_up(client, refresh=refresh, gone=gone or ()),
+            parallel=parallel,
+            writes=True,
         )
         run.screen.steps_table(results)
         run.end(results)

@@ -1,6 +1,6 @@
 """What an engine does for one stack, whichever engine it is: Pulumi's own, or the rehearsal of it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
 
@@ -84,8 +84,11 @@ class Engine(Protocol):
     def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
         """Plan without changing anything; with `refresh`, against what the remote systems hold now."""
 
-    def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
-        """Make the remote systems what the program says; with `refresh`, look at what they hold first."""
+    def up(self, *, refresh: bool = False, gone: Collection[str] = (), on_step: OnStep | None = None) -> Outcome:
+        """Make the remote systems what the program says; with `refresh`, look at what they hold first.
+
+        `gone` names resources that may leave the state although their token does not show that they are gone.
+        """
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
         """Bring the state up to what the remote systems hold."""

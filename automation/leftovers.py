@@ -25,6 +25,7 @@ HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<t
 # The engine and its plugins carry it, so that those of a dead engine are told from everybody else's.
 MARK = "CLIENT_ENVIRONMENTS_STACK"
 NATIVE = ("github:", "vercel:")
+REPOSITORY = "github:index/repository:Repository"
 SITE = "vercel:index/project:Project"
 PATIENCE = 5.0  # seconds, then it is killed
 HIDDEN = re.compile(f"{UNKNOWN}|{SECRET}")
@@ -67,6 +68,7 @@ def settle_creates(
     planned: Sequence[Planned] = (),
     failed: Sequence[Planned] = (),
     began: datetime | None = None,
+    api_url: str | None = None,
 ) -> list[str]:
     """Take what interrupted or failed creates have made into the state; the others will be done again.
 
@@ -81,6 +83,8 @@ def settle_creates(
         planned: what a preview would create; counts where the state is empty.
         failed: creates of a run that has ended, with an error of which nobody knows whether it came too late.
         began: when that run did.
+        api_url: the client's API URL, when a state that is not empty has lost the repository or the site. What is
+            planned is then taken up if the repository's variable holds this URL, which only its owner can set.
 
     Returns:
         the URNs that were taken into the state and need a refresh.
@@ -98,9 +102,12 @@ def settle_creates(
         since, (_, started) = (began - CLOCKS_APART).isoformat(), _as_held(failed)
     elif not held:
         held, started = _as_held(planned)
+    elif api_url:
+        _, started = _as_held(planned)
     there = {resource["urn"] for resource in held}
     native = [one for one in started if one["type"].startswith(NATIVE) and one["urn"] not in there]
-    taken = _taken(native, _look_up([(r["type"], r["inputs"], since) for r in native], environment, root))
+    asked = [(resource["type"], resource["inputs"], since) for resource in native]
+    taken = _taken(native, _look_up(asked, api_url, environment, root))
     if pending or taken:
         content["resources"] = [*held, *taken]
         stack.import_stack(exported)
@@ -140,7 +147,7 @@ def _taken(resources: Sequence[Held], ids: Sequence[str | None]) -> list[Held]:
 
 
 def _look_up(
-    asked: Sequence[tuple[str, Held, str | None]], environment: Mapping[str, str], root: Path
+    asked: Sequence[tuple[str, Held, str | None]], api_url: str | None, environment: Mapping[str, str], root: Path
 ) -> list[str | None]:
     """The id of each, as type, inputs and since when it counts."""
     if not asked:
@@ -149,7 +156,7 @@ def _look_up(
         [sys.executable, "-m", "components.lookup"],
         cwd=root,
         env=dict(environment),
-        input=json.dumps(asked),
+        input=json.dumps({"api_url": api_url, "asked": asked}),
         capture_output=True,
         text=True,
         check=False,
@@ -159,6 +166,30 @@ def _look_up(
         raise OperatorError(f"what an interrupted run made cannot be looked up: {said[-1] if said else 'no answer'}")
     answers: list[str | None] = json.loads(done.stdout)
     return answers
+
+
+def ask_sight(things: Sequence[Mapping[str, Any]], environment: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Return the things that a token does not show to be there or gone, with the reason; see `components.sight`.
+
+    Raises:
+        OperatorError: a service does not answer, or refuses its token.
+    """
+    if not things:
+        return {}
+    done = subprocess.run(
+        [sys.executable, "-m", "components.sight"],
+        cwd=root,
+        env=dict(environment),
+        input=json.dumps(things),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        said = done.stderr.strip().splitlines()
+        raise OperatorError(f"nothing was refreshed: {said[-1] if said else 'no answer'}")
+    found: dict[str, str] = json.loads(done.stdout)
+    return {name: said for name, said in found.items() if said not in {"there", "gone"}}
 
 
 def _alive(pid: int) -> bool:

@@ -2,7 +2,7 @@
 
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -84,6 +84,7 @@ def provision(
     root: Path | None = None,
     workspace: Workspace | None = None,
     refresh: bool = False,
+    gone: Collection[str] = (),
     on_step: OnStep | None = None,
     say: Callable[[str], None] = lambda text: None,
 ) -> ProvisioningResult:
@@ -97,6 +98,7 @@ def provision(
         root: the repository's root, the current folder by default.
         workspace: one that is open already; `local` and `root` then do not count.
         refresh: look at the remote systems first, so that changes made by hand are undone.
+        gone: names of resources that the operator says are gone; see `Engine.up`.
         on_step: called as resources start and end.
         say: called for a new client with what the doctor found worth saying.
 
@@ -122,7 +124,7 @@ def provision(
             for line in diagnose(workspace, job.client_id, existing):
                 say(line)
     if not outcome.error:
-        outcome = engine.up(refresh=refresh, on_step=see)
+        outcome = engine.up(refresh=refresh, gone=gone, on_step=see)
     return ProvisioningResult(
         client_id=job.client_id,
         engine=engine.name,

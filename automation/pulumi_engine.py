@@ -3,7 +3,7 @@
 import json
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,7 +15,7 @@ from pulumi import automation as auto
 from pulumi.automation import events
 
 from automation.engine import OnStep, Outcome
-from automation.leftovers import MARK, free_lock, settle_creates
+from automation.leftovers import MARK, REPOSITORY, SITE, ask_sight, free_lock, settle_creates
 from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_events import SECRET, Recorder, text_lines
 from components.errors import OperatorError
@@ -43,6 +43,9 @@ class PulumiEngine:
         self._workspace = self._private(root / ".local/pulumi") if local else self._open(root, {})
 
     def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+        if refresh:
+            self._require_sight()
+
         def run(stack: auto.Stack, **options: Any) -> Any:
             return stack.preview(refresh=refresh, run_program=True, **options)
 
@@ -53,11 +56,16 @@ class PulumiEngine:
             stack = auto.Stack.create(self._client, self._private(Path(folder)))
             return self._run(run, on_step, stack)
 
-    def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+    def up(self, *, refresh: bool = False, gone: Collection[str] = (), on_step: OnStep | None = None) -> Outcome:
+        if refresh:
+            self._require_sight(gone)
         options = {"refresh": refresh, "run_program": True if refresh else None, "suppress_outputs": True}
         with _refusals(self._client):
             stack = auto.Stack.create_or_select(self._client, self._workspace)
-            self._settle(stack, planned=self._planned)
+            api_url = self._lost_natives()
+            if api_url:
+                self.preview()
+            self._settle(stack, planned=self._planned, api_url=api_url)
         began = datetime.now(UTC)
         outcome = self._run(lambda stack, **more: stack.up(show_secrets=False, **options, **more), on_step, stack)
         if self._failed:
@@ -68,7 +76,34 @@ class PulumiEngine:
                 return replace(outcome, diagnostics=(*outcome.diagnostics, str(error)))
         return outcome
 
+    def _lost_natives(self) -> str | None:
+        """Return the client's API URL when its state has a project but no repository or no site; else None.
+
+        A refresh with a token that saw neither has dropped them, and they are still there.
+        """
+        state = {each["urn"].split("::", 3)[3]: each["outputs"] for each in self.resources()}
+        complete = "repository" in state and "site" in state
+        return None if complete else state.get("endpoints", {}).get("api_url")
+
+    def _require_sight(self, gone: Collection[str] = ()) -> None:
+        """Refuse to refresh what a token may not see, which the native providers would drop from state.
+
+        Args:
+            gone: names of resources that the operator says are gone.
+
+        Raises:
+            OperatorError: a repository or site answers 404, and the token does not show that it is gone.
+        """
+        things = [thing for thing in _natives(self.resources()) if thing["name"] not in gone]
+        reasons = ask_sight(things, self._workspace.env_vars, self._root)
+        if reasons:
+            told = "; ".join(f"{name}: {reason}" for name, reason in sorted(reasons.items()))
+            named = " ".join(f"--gone {name}" for name in sorted(reasons))
+            remedy = f"Nothing was refreshed. Give the token access, or if it is gone: up --refresh {named}."
+            raise OperatorError(told, self._client, remedy)
+
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:
+        self._require_sight()
         return self._run(lambda stack, **kw: stack.refresh(run_program=True, show_secrets=False, **kw), on_step)
 
     def destroy(self, *, on_step: OnStep | None = None) -> Outcome:
@@ -195,6 +230,17 @@ def list_stacks(root: Path, environment: Mapping[str, str], command: auto.Pulumi
     with _refusals("pulumi stack ls"):
         answer = command.run(["stack", "ls", "--json"], str(root), variables)
     return sorted(each["name"] for each in json.loads(answer.stdout) if each.get("resourceCount"))
+
+
+def _natives(resources: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
+    """Yield the repository and the site of a state, as `components.sight` takes them."""
+    for resource in resources:
+        name, outputs = resource["urn"].split("::", 3)[3], resource["outputs"]
+        if resource["type"] == REPOSITORY:
+            yield {"name": name, "kind": "repository", "id": resource["id"]}
+        elif resource["type"] == SITE:
+            team, label = outputs.get("teamId"), outputs.get("name", "")
+            yield {"name": name, "kind": "site", "id": resource["id"], "team": team, "label": label}
 
 
 def _forget_pending(stack: auto.Stack) -> None:

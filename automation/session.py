@@ -1,7 +1,7 @@
 """One run of one verb: which clients, under which engine, and how it ends."""
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,13 @@ class Session:
             done = {result.client: result for result in run_fleet(sound, act, parallel=parallel)}
         return tuple(refused.get(client) or done[client] for client in clients)
 
-    def bring_up(self, client: str, *, refresh: bool = False) -> ClientResult:
+    def bring_up(self, client: str, *, refresh: bool = False, gone: Collection[str] = ()) -> ClientResult:
         """Provision a client that has a file, inside an action of `run`."""
         result = provision(
             read_job(client, self.root, local=self.local),
             workspace=self.workspace(writes=True),
             refresh=refresh,
+            gone=gone,
             on_step=self.screen.on_step(client),
             say=lambda text: self.screen.say(f"{client}  {text}"),
         )

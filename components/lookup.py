@@ -1,9 +1,11 @@
 """Finds what a GitHub or Vercel resource would be called by its provider, if it exists: type and inputs -> id.
 
-`python -m components.lookup` reads `[[type, inputs, since]]` on standard input and prints a list of ids and
-nulls. It asks with the tokens of the environment and changes nothing. What is found counts only when it was made after
-`since`, an ISO time; without one, a repository when it is described as its inputs say, a site when it is linked to
-such a repository, and all that is inside them.
+`python -m components.lookup` reads `{api_url, asked: [[type, inputs, since]]}` on standard input and prints a list of
+ids and nulls. It asks with the tokens of the environment and changes nothing.
+
+What is found counts only when it was made after `since`, an ISO time. Without one, a repository counts when it is
+described as its inputs say, a site when it is linked to such a repository, and so does all that is inside them. With an
+`api_url` a repository counts only when its Actions variable holds that URL too.
 
 What is inside a repository comes after it, and what is inside a site too: its `projectId` may then be left out.
 """
@@ -27,7 +29,8 @@ Inputs = Mapping[str, Any]
 class Lookup:
     """Asks both services, with one connection for each."""
 
-    def __init__(self) -> None:
+    def __init__(self, api_url: str | None = None) -> None:
+        self._api_url = api_url
         self._owner = quote(os.environ.get("GITHUB_OWNER", ""))
         self._github, self._vercel = github(), vercel()
         self._ours: dict[str, bool] = {}
@@ -46,9 +49,23 @@ class Lookup:
     def _repository(self, inputs: Inputs) -> str | None:
         found = self._get(self._github, self._repo(inputs["name"]))
         same = bool(found) and found["description"] == inputs.get("description")
-        ours = bool(found) and self._is_ours(found["created_at"], same=same)
+        ours = bool(found) and self._is_ours(found["created_at"], same=same) and self._belongs(inputs["name"])
         self._ours[inputs["name"]] = ours
         return str(inputs["name"]) if ours else None
+
+    def _is_our_repository(self, name: str) -> bool:
+        known = self._ours.get(name)
+        if known is None:
+            # Not asked about here, because the state still holds it: only its variable can tell.
+            return self._api_url is not None and bool(name) and self._belongs(name)
+        return known
+
+    def _belongs(self, repository: str) -> bool:
+        """Tell whether the repository's workflow reads the client's own API."""
+        if self._api_url is None:
+            return True
+        found = self._get(self._github, f"{self._repo(repository)}/actions/variables/NEXT_PUBLIC_SUPABASE_URL")
+        return bool(found) and found["value"] == self._api_url
 
     def _file(self, inputs: Inputs) -> str | None:
         repository, branch, file = (inputs[key] for key in ("repository", "branch", "file"))
@@ -68,7 +85,7 @@ class Lookup:
     def _site(self, inputs: Inputs) -> str | None:
         found = self._get(self._vercel, f"/v9/projects/{quote(inputs['name'])}", inputs)
         link = (found or {}).get("link") or {}
-        same = quote(link.get("org", "")) == self._owner and self._ours.get(link.get("repo", ""), False)
+        same = quote(link.get("org", "")) == self._owner and self._is_our_repository(link.get("repo", ""))
         if found and self._is_ours(found["createdAt"], same=same):
             self._site_id = str(found["id"])
         return self._site_id
@@ -122,7 +139,8 @@ SEARCHES = {
 
 if __name__ == "__main__":
     try:
-        lookup = Lookup()
-        print(json.dumps([lookup.find(*wanted) for wanted in json.load(sys.stdin)]))  # noqa: T201
+        given = json.load(sys.stdin)
+        lookup = Lookup(given["api_url"])
+        print(json.dumps([lookup.find(*wanted) for wanted in given["asked"]]))  # noqa: T201
     except OperatorError as error:
         sys.exit(str(error))

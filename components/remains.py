@@ -52,7 +52,7 @@ def _project(client: Client, project: ProjectRecord, asked: Mapping[str, Any], f
     except OperatorError as error:
         found["left"].append(f"{named}, left alone: {error.what}")
         return
-    remove(client, project.ref, float(asked["timeout"]))
+    remove(client, project.ref, float(asked["timeout"]), asked["organization"])
     found["deleted"].append(named)
 
 

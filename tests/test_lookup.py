@@ -17,13 +17,15 @@ VARIABLE = ("github:index/actionsVariable:ActionsVariable", {"repository": "look
 SITE = ("vercel:index/project:Project", {"name": "looked-up"})
 
 
-def look_up(emulators, *asked: tuple[Any, ...], since: str | None = LONG_AGO, **more: str) -> Any:
+def look_up(
+    emulators, *asked: tuple[Any, ...], since: str | None = LONG_AGO, api_url: str | None = None, **more: str
+) -> Any:
     environment = os.environ | emulators.exports | more
     process = subprocess.run(
         [sys.executable, "-m", "components.lookup"],
         cwd=ROOT,
         env=environment,
-        input=json.dumps([(*each, since) for each in asked]),
+        input=json.dumps({"api_url": api_url, "asked": [(*each, since) for each in asked]}),
         capture_output=True,
         text=True,
         check=False,
@@ -85,6 +87,16 @@ def test_after_a_lost_state_a_repository_counts_by_its_description_and_a_site_by
     emulators.http.post(vercel, json=link, headers=headers).raise_for_status()
     site, variable = look_up(emulators, mine, SITE, colour, since=None)[1:]
     assert (site, len(variable) > 10) == (made, True)
+
+    # With the client's API known, its address in the repository is the proof; the description alone is none.
+    api_url = "https://abcdefghijklmnopqrst.supabase.co"
+    assert look_up(emulators, mine, SITE, since=None, api_url=api_url) == [None, None]
+    headers = {"Authorization": f"Bearer {emulators.exports['GITHUB_TOKEN']}"}
+    variable_of = {"name": "NEXT_PUBLIC_SUPABASE_URL", "value": api_url}
+    emulators.http.post(f"{github}/actions/variables", json=variable_of, headers=headers).raise_for_status()
+    assert look_up(emulators, mine, SITE, since=None, api_url=api_url) == ["looked-up", made]
+    assert look_up(emulators, SITE, since=None, api_url=api_url) == [made]
+    assert look_up(emulators, mine, SITE, since=None, api_url=f"{api_url}.example") == [None, None]
 
 
 def test_what_is_older_than_the_interrupted_run_is_somebody_elses(emulators, made: str) -> None:

@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -67,7 +67,8 @@ class Rehearsal:
     def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
         return self._run(lambda operation: self._declare(operation, refresh=refresh), on_step, writes=False)
 
-    def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+    def up(self, *, refresh: bool = False, gone: Collection[str] = (), on_step: OnStep | None = None) -> Outcome:
+        # Documents of the emulators are there for everybody, so `gone` has nothing to decide.
         return self._run(lambda operation: self._declare(operation, refresh=refresh), on_step)
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:

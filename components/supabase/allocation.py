@@ -62,6 +62,7 @@ def live(client: Client, ref: str, recorded: Mapping[str, Any]) -> dict[str, Any
     """
     record = client.existing_project(ref)
     if record is None:
+        require_sight(client, ref, recorded.get("organization"))
         return None
     values: dict[str, Any] = {
         "project_name": record.name,
@@ -102,14 +103,19 @@ def change(client: Client, ref: str, old_password: str, wanted: Wanted) -> None:
         client.pause_project(ref)
 
 
-def remove(client: Client, ref: str, timeout: float) -> None:
-    """Delete a project; gone already is as good, and one that is still coming up is waited for."""
+def remove(client: Client, ref: str, timeout: float, organization: str | None) -> None:
+    """Delete a project; gone already is as good, and one that is still coming up is waited for.
+
+    Raises:
+        OperatorError: the deletion is refused, or the token does not show that the project is gone.
+    """
 
     def probe() -> bool | Pending:
         try:
             client.delete_project(ref)
         except ApiError as error:
             if error.not_found or (error.ambiguous and client.existing_project(ref) is None):
+                require_sight(client, ref, organization)
                 return True
             if error.status == 400 and "not ready" in error.reason:
                 return Pending(error.reason, 3.0)
@@ -117,6 +123,30 @@ def remove(client: Client, ref: str, timeout: float) -> None:
         return True
 
     wait_until(probe, what=f"deletion of project {ref}", timeout=timeout)
+
+
+def require_sight(client: Client, ref: str, organization: str | None) -> None:
+    """Refuse to count a project as gone unless the token is shown to see its organization's projects.
+
+    A token that may not see a project gets the same 404 as for one that does not exist; counted as gone, the project
+    would be dropped from state and made, and billed, a second time.
+
+    Raises:
+        OperatorError: the token does not see the organization or its list, or the list still has the project.
+    """
+    where, remedy = f"project {ref}", "Nothing was concluded. Use a token for the whole organization, then run again."
+    if not organization:
+        raise OperatorError("cannot tell whether it is gone: its state names no organization", where, remedy)
+    try:
+        client.organization(organization)
+        listed = client.projects(organization, ref)
+    except ApiError as error:
+        if not (error.forbidden or error.not_found):
+            raise
+        what = f"cannot tell whether it is gone: the token does not see organization '{organization}'"
+        raise OperatorError(what, where, remedy) from error
+    if any(project.ref == ref and project.status not in GONE for project in listed):
+        raise OperatorError("is listed by its organization, but not shown to this token", where, remedy)
 
 
 def find_project(client: Client, organization: str, name: str) -> ProjectRecord | None:

@@ -89,7 +89,7 @@ class ProjectProvider(Provider):
         from components.supabase.client import Client
 
         with Client.from_environment(require_engine) as client:
-            remove(client, _id, float(_props.get("timeout", 600)))
+            remove(client, _id, float(_props.get("timeout", 600)), _props.get("organization"))
 
 
 class Project(Resource, module="supabase", name="Project"):

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -65,7 +65,7 @@ class FakeEngine:
         steps = self.refreshed if refresh and self.refreshed is not None else self.steps
         return self._outcome("preview --refresh" if refresh else "preview", steps, on_step)
 
-    def up(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
+    def up(self, *, refresh: bool = False, gone: Collection[str] = (), on_step: OnStep | None = None) -> Outcome:
         return self._outcome("up --refresh" if refresh else "up", self.steps, on_step)
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:

@@ -35,6 +35,7 @@ KEYS = [
     {"name": "another", "type": "publishable", "id": "1", "api_key": "sb_publishable_another"},
     {"name": "default", "type": "publishable", "id": "2", "api_key": "sb_publishable_default"},
 ]
+LIST = "GET /v1/organizations/agency/projects"
 HEALTHY = [{"name": service, "status": "ACTIVE_HEALTHY"} for service in SERVICES]
 ANSWERS: dict[str, Any] = {
     f"GET {PATH}": (200, PROJECT),
@@ -60,6 +61,12 @@ ANSWERS: dict[str, Any] = {
 def session(answers: dict[str, Any] | None = None) -> tuple[Client, Script]:
     script = Script(ANSWERS | (answers or {}))
     return Client(BASE, TOKEN, http=script), script
+
+
+def listed(*projects: dict[str, Any]) -> dict[str, Any]:
+    """One page of an organization's projects."""
+    page = [{**project, "is_branch": False} for project in projects]
+    return {"projects": page, "pagination": {"count": len(page), "limit": 100, "offset": 0}}
 
 
 def writes(script: Script) -> list[str]:
@@ -97,9 +104,34 @@ def test_only_a_refused_login_shows_as_a_changed_password(
 
 @pytest.mark.parametrize("answer", [(404, {}), (406, {}), status("REMOVED"), status("GOING_DOWN")])
 def test_a_deleted_project_is_gone(answer: Any) -> None:
-    client, _ = session({f"GET {PATH}": answer})
-    assert live(client, REF, {}) is None
+    client, _ = session({f"GET {PATH}": answer, LIST: (200, listed())})
+    assert live(client, REF, {"organization": "agency"}) is None
     assert current_endpoints(client, REF) is None
+
+
+@pytest.mark.parametrize(
+    ("answers", "said"),
+    [
+        ({"GET /v1/organizations/agency": (404, {})}, "the token does not see organization 'agency'"),
+        ({"GET /v1/organizations/agency": (403, {"message": "Forbidden"})}, "does not see organization 'agency'"),
+        ({"LIST": (403, {"message": "Forbidden"})}, "the token does not see organization 'agency'"),
+        ({"LIST": (200, "LISTED")}, "is listed by its organization, but not shown to this token"),
+    ],
+)
+def test_a_project_that_the_token_may_not_see_is_not_gone(answers: dict[str, Any], said: str) -> None:
+    given = {LIST: (200, listed()), **{route.replace("LIST", LIST): answer for route, answer in answers.items()}}
+    found = {route: (200, listed(PROJECT)) if answer == (200, "LISTED") else answer for route, answer in given.items()}
+    hidden = (404, {"message": "Project not found"})
+    client, script = session({f"GET {PATH}": hidden, f"DELETE {PATH}": hidden, **found})
+    for act in (lambda: live(client, REF, {"organization": "agency"}), lambda: remove(client, REF, 60, "agency")):
+        with pytest.raises(OperatorError, match=said):
+            act()
+    assert writes(script) == ["DELETE "]
+
+
+def test_a_project_of_an_organization_that_the_state_does_not_name_is_not_gone() -> None:
+    with pytest.raises(OperatorError, match="its state names no organization"):
+        live(session({f"GET {PATH}": (404, {})})[0], REF, {})
 
 
 def test_a_look_that_fails_is_an_error_and_not_gone() -> None:
@@ -141,25 +173,27 @@ def test_the_password_of_a_paused_project_is_left_alone_with_a_word() -> None:
 def test_a_project_that_is_not_ready_for_deletion_is_waited_for(clock: Clock) -> None:
     early = (400, {"message": "Project not ready for deletion."})
     client, script = session({f"DELETE {PATH}": [early, early, (200, {})]})
-    remove(client, REF, timeout=60)
+    remove(client, REF, 60, "agency")
     assert len(writes(script)) == 3
     assert clock.pauses == [3.0, 3.0]
 
 
 @pytest.mark.parametrize("answer", [(404, {}), (406, {})])
 def test_deleting_what_is_gone_is_no_error(answer: Any) -> None:
-    remove(session({f"DELETE {PATH}": answer})[0], REF, timeout=60)
+    remove(session({f"DELETE {PATH}": answer, LIST: (200, listed())})[0], REF, 60, "agency")
 
 
 def test_a_delete_whose_answer_is_lost_is_looked_up_and_not_repeated() -> None:
-    client, script = session({f"DELETE {PATH}": httpx.ReadTimeout("lost"), f"GET {PATH}": status("GOING_DOWN")})
-    remove(client, REF, timeout=60)
+    client, script = session(
+        {f"DELETE {PATH}": httpx.ReadTimeout("lost"), f"GET {PATH}": status("GOING_DOWN"), LIST: (200, listed())}
+    )
+    remove(client, REF, 60, "agency")
     assert len(writes(script)) == 1
 
 
 def test_a_delete_that_is_refused_is_an_error() -> None:
     with pytest.raises(OperatorError, match="has a billing hold"):
-        remove(session({f"DELETE {PATH}": (400, {"message": "has a billing hold"})})[0], REF, timeout=60)
+        remove(session({f"DELETE {PATH}": (400, {"message": "has a billing hold"})})[0], REF, 60, "agency")
 
 
 def test_endpoints_come_once_every_service_answers() -> None:
