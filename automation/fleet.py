@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from automation import interrupt
-from components.errors import OperatorError
+from automation.failures import explain
 
 DONE, CHANGES, FAILED = 0, 1, 2
 
@@ -46,8 +46,8 @@ def run_fleet(
             return ClientResult(client, FAILED, error="interrupted before it began")
         try:
             return action(client)
-        except OperatorError as error:
-            return ClientResult(client, FAILED, error=str(error))
+        except Exception as error:  # whatever it is, it is this client's alone
+            return ClientResult(client, FAILED, error=explain(error))
 
     with interrupt.deferred(), ThreadPoolExecutor(max_workers=parallel) as pool:
         return tuple(pool.map(guarded, clients))
