@@ -192,7 +192,7 @@ def rotate(
             run.screen.say(f"{client}  {begun}")
             done = run.bring_up(client)
             left = unfinished_rotation(workspace.settings(client), engine, secrets) if not done.error else None
-            return replace(done, code=FAILED, error=left) if left else done
+            return done.failed(left) if left else done
 
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
         results = run.run(chosen, act, parallel=parallel, writes=True)

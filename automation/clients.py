@@ -75,7 +75,7 @@ def write_client(job: ProvisioningJob, root: Path) -> bool:
     """
     check_client_id(job.client_id)
     path = root / f"Pulumi.{job.client_id}.yaml"
-    if path.exists() or path.is_symlink():
+    if path.exists() or path.is_symlink() or path.with_suffix(OTHER_SUFFIX).exists():
         return _same_facts(job, read_job(job.client_id, root, local=False), path)
     text = _client_text(job)
     with tempfile.TemporaryDirectory() as folder:

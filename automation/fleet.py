@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automation import interrupt
@@ -26,6 +26,10 @@ class ClientResult:
     code: int = DONE
     data: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
+
+    def failed(self, reason: str) -> "ClientResult":
+        """The same result, failed for a reason that shows only after the fact."""
+        return replace(self, code=FAILED, error=reason, data={**self.data, "status": "failed", "error": reason})
 
     def as_json(self) -> dict[str, Any]:
         """The result in JSON's types."""

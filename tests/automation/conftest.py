@@ -15,6 +15,7 @@ from automation import session
 from automation.cli import app
 from automation.engine import OnStep, Outcome, Step
 from components.errors import OperatorError
+from components.settings import ClientSettings, load_settings
 from tests.automation.local_client import make_client  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
@@ -91,6 +92,9 @@ class FakeWorkspace:
     pulumi: None = None
     local: bool = True
     refusal: str = ""
+
+    def settings(self, client: str) -> ClientSettings:
+        return load_settings(client, self.root, "local", {"SUPABASE_ORG_SLUG": "agency"})
 
     def engine(self, client: str) -> FakeEngine:
         return self.engines[client]
