@@ -10,6 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
+from automation.arguments import Verbs
 from automation.clients import ProvisioningJob, choose_clients, write_client
 from automation.departure import depart, orphaned_stacks, outside
 from automation.diagnosis import examine
@@ -18,13 +19,13 @@ from automation.engine import Engine, Outcome
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
 from automation.provision import STEPS, is_component, step_of
 from automation.report import markdown
-from automation.rotation import Secret, begin_rotation
+from automation.rotation import Secret, begin_rotation, unfinished_rotation
 from automation.session import Session, session
 from automation.trial import told, try_sql
 from automation.workspace import Workspace
 from components.errors import OperatorError
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
 Clients = Annotated[list[str] | None, typer.Argument(metavar="[CLIENT]...", help="Client ids.", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Every client that has a file.")]
@@ -194,11 +195,13 @@ def rotate(
     with session("rotate", local=local, as_json=as_json) as run:
 
         def act(client: str, engine: Engine) -> ClientResult:
-            settings = run.workspace(writes=True).settings(client)
-            written = begin_rotation(settings, run.root, engine, [only] if only else list(Secret))
+            workspace, secrets = run.workspace(writes=True), [only] if only else list(Secret)
+            written = begin_rotation(workspace.settings(client), run.root, engine, secrets)
             begun = f"Pulumi.{client}.yaml now says {', '.join(written)}" if written else "finishing what was begun"
             run.screen.say(f"{client}  {begun}")
-            return run.bring_up(client)
+            done = run.bring_up(client)
+            left = unfinished_rotation(workspace.settings(client), engine, secrets) if not done.error else None
+            return done.failed(left) if left else done
 
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
         results = run.run(chosen, act, parallel=parallel, writes=True)

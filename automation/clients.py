@@ -1,18 +1,31 @@
 """The clients of the agency: which there are, which a command means, and the file that each of them has."""
 
+import io
+import re
 import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
+from ruamel.yaml import YAML
+from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from components.errors import OperatorError
-from components.settings import PROJECT, check_client_id, load_settings
+from components.errors import OperatorError, printable
+from components.settings import (
+    CLIENT_KEYS,
+    ENVIRONMENT_KEYS,
+    PROJECT,
+    RESERVED,
+    check_client_id,
+    load_settings,
+)
+from components.settings_file import OTHER_SUFFIX, SUFFIX, read_settings_file
 
 # Which organization a client goes to is asked when it is created; its file can be checked without.
 ANY_ORGANIZATION = {"SUPABASE_ORG_SLUG": "unknown"}
+# Wider than the names that Pulumi reads: a file named nearly like a client's is a mistake that somebody must see.
+SETTINGS_FILE = re.compile(r"pulumi\..+\.ya?ml", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -62,10 +75,9 @@ def write_client(job: ProvisioningJob, root: Path) -> bool:
     """
     check_client_id(job.client_id)
     path = root / f"Pulumi.{job.client_id}.yaml"
-    if path.exists():
+    if path.exists() or path.is_symlink() or path.with_suffix(OTHER_SUFFIX).exists():
         return _same_facts(job, read_job(job.client_id, root, local=False), path)
-    config = {f"{PROJECT}:{key}": value for key, value in job.facts().items()}
-    text = yaml.safe_dump({"config": config}, sort_keys=False, allow_unicode=True, width=1000)
+    text = _client_text(job)
     with tempfile.TemporaryDirectory() as folder:
         shutil.copy(root / "Pulumi.prod.yaml", folder)
         (Path(folder) / path.name).write_text(text, encoding="utf-8")
@@ -73,6 +85,15 @@ def write_client(job: ProvisioningJob, root: Path) -> bool:
     with path.open("x", encoding="utf-8") as file:
         file.write(text)
     return True
+
+
+def _client_text(job: ProvisioningJob) -> str:
+    """The file's text; quoted, because YAML readers do not agree on `no`, `null` or `0o7`, and a name may be that."""
+    config = {f"{PROJECT}:{key}": DoubleQuotedScalarString(value) for key, value in job.facts().items()}
+    yaml, text = YAML(), io.StringIO()
+    yaml.width = 1000  # one line for each fact
+    yaml.dump({"config": config}, text)
+    return text.getvalue()
 
 
 def _same_facts(job: ProvisioningJob, there: ProvisioningJob, path: Path) -> bool:
@@ -85,18 +106,32 @@ def _same_facts(job: ProvisioningJob, there: ProvisioningJob, path: Path) -> boo
 
 
 def list_clients(root: Path) -> list[str]:
-    """Every client: the `Pulumi.<client>.yaml` files that hold a `clientId`, sorted."""
-    names = []
-    for path in root.glob("Pulumi.*.yaml"):
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-        except (yaml.YAMLError, UnicodeDecodeError):
-            # Cannot be told from an environment's file, so it is named as a client and refused as one.
-            content = {"config": {f"{PROJECT}:clientId": None}}
-        config = content.get("config") if isinstance(content, dict) else None
-        if isinstance(config, dict) and f"{PROJECT}:clientId" in config:
-            names.append(path.name.removeprefix("Pulumi.").removesuffix(".yaml"))
-    return sorted(names)
+    """Name every client, sorted: each settings file that is not an environment's, whatever is wrong with it.
+
+    A file without a `clientId`, with a misspelt one, or one that nothing can read is named too: reading the settings
+    of that name says what is wrong. A name that cannot be a client id is printable.
+    """
+    found = {path for path in root.iterdir() if SETTINGS_FILE.fullmatch(path.name)}
+    return sorted({printable(_client_name(path)) for path in found if not _is_environment(path)})
+
+
+def _client_name(path: Path) -> str:
+    name = path.name.removeprefix("Pulumi.")
+    return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else name.removesuffix(OTHER_SUFFIX)
+
+
+def _is_environment(path: Path) -> bool:
+    """Whether a file holds the settings of an environment: a reserved name, or keys that only an environment has."""
+    if _client_name(path) in RESERVED:
+        return True
+    try:
+        config = read_settings_file(path).get("config")
+    except OperatorError:
+        return False
+    if not isinstance(config, dict):
+        return False
+    keys = {key.removeprefix(f"{PROJECT}:") for key in config}
+    return bool(keys & (ENVIRONMENT_KEYS - CLIENT_KEYS)) and not keys & (CLIENT_KEYS - ENVIRONMENT_KEYS)
 
 
 def choose_clients(root: Path, named: Sequence[str], *, every: bool, shard: str = "1/1") -> list[str]:

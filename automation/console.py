@@ -1,22 +1,26 @@
 """What an operator sees: a line for each resource as it ends, a summary table, errors in one line."""
 
+import errno
 import json
+import os
 import re
 import sys
 import threading
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from dataclasses import replace
 from typing import Any
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.status import Status
 from rich.table import Table
 from rich.text import Text
 
 from automation.engine import OnStep, Step
+from automation.failures import explain
 from automation.fleet import ClientResult
 from automation.provision import is_component
+from components.errors import printable
 
 SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "replace": ("±", "yellow"), "delete": ("-", "red")}
 STYLES = {"created": "green", "updated": "yellow", "unchanged": "dim", "failed": "bold red", "skipped": "dim"}
@@ -25,19 +29,36 @@ CREDENTIAL = re.compile(r"TOKEN|PASSWORD|PASSPHRASE|SECRET|(?:^|_)KEY$", re.IGNO
 SHORTEST_CREDENTIAL = 8
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        # Rich would leave the process here, in the middle of an operation.
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+
+
 class Screen:
-    """Progress and summary; with `as_json` they go to the error stream, and standard output holds one JSON object."""
+    """Progress and summary; with `as_json` they go to the error stream, and standard output holds one JSON object.
+
+    A stream that takes nothing more (a full disk, a reader that left) never ends an operation: `lost` says so after.
+    """
 
     def __init__(self, *, as_json: bool) -> None:
         self._as_json = as_json
-        self._out = Console(stderr=as_json, highlight=False, soft_wrap=True)
+        self._out = _Console(stderr=as_json, highlight=False, soft_wrap=True)
         if not self._out.is_terminal:
             self._out.width = 200  # nothing to fit into, so no table breaks a name
-        self._err = Console(stderr=True, highlight=False, soft_wrap=True)
+        self._err = _Console(stderr=True, highlight=False, soft_wrap=True)
         self._lock = threading.Lock()
         self._hidden: list[str] = []
         self._running: dict[tuple[str, str], str] = {}
         self._status: Status | None = None
+        self._lost: OSError | None = None
+
+    @property
+    def lost(self) -> str | None:
+        """Why output was lost; None when all of it was written, or a reader of the progress left on purpose."""
+        if self._lost is None or (self._lost.errno == errno.EPIPE and not self._as_json):
+            return None
+        return explain(OSError(self._lost.errno, self._lost.strerror, "standard output"))
 
     def hide(self, environment: Mapping[str, str]) -> None:
         """From now on, the values of variables that hold a credential are shown as `[secret]`."""
@@ -50,9 +71,26 @@ class Screen:
             text = text.replace(value, "[secret]")
         return text
 
+    def clean(self, text: str) -> str:
+        """Text without hidden values and without characters that a terminal would obey."""
+        return "\n".join(printable(line) for line in self.redact(text).split("\n"))
+
     def say(self, text: str = "", style: str = "") -> None:
         """One line, taken literally."""
-        self._out.print(Text(self.redact(text), style=style))
+        self._print(Text(self.clean(text), style=style))
+
+    def _print(self, what: RenderableType) -> None:
+        try:
+            self._out.print(what)
+        except OSError as error:
+            self._lose(error)
+
+    def _lose(self, error: OSError) -> None:
+        self._lost = self._lost or error
+        self._out.quiet = True
+        # What is left in the buffer would fail once more when the interpreter ends.
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
     def working(self, text: str) -> AbstractContextManager[object]:
         """Shows what runs while the block lasts, on a terminal."""
@@ -76,7 +114,8 @@ class Screen:
         else:
             self._running.pop((client, step.urn), None)
             if step.operation not in {"same", "read", "refresh"} or step.status == "failed":
-                self._out.print(_line(client, replace(step, error=self.redact(step.error or ""))))
+                changed = tuple(map(self.clean, step.changed))
+                self._print(_line(client, replace(step, changed=changed, error=self.clean(step.error or ""))))
         if self._status:
             self._status.update(Text(", ".join(dict.fromkeys(self._running.values())) or "working"))
 
@@ -95,7 +134,7 @@ class Screen:
                 table.add_row(client, *(_status(step["status"], step["simulated"]) for step in steps))
         else:
             return
-        self._out.print(table)
+        self._print(table)
         for result in results:
             for warning in result.data.get("warnings", ()):
                 self.say(f"{result.client}: {warning}", "yellow")
@@ -104,17 +143,22 @@ class Screen:
         """A plain table of texts."""
         table = Table(*columns, title=title, title_justify="left")
         for row in rows:
-            table.add_row(*(Text(self.redact(cell)) for cell in row))
-        self._out.print(table)
+            table.add_row(*(Text(self.clean(cell)) for cell in row))
+        self._print(table)
 
     def error(self, text: str) -> None:
         """One line on the error stream."""
-        self._err.print(Text(self.redact(text), style="bold red"))
+        with suppress(OSError):  # where it cannot be said, the exit code says it
+            self._err.print(Text(self.clean(text), style="bold red"))
 
     def emit(self, content: Mapping[str, Any]) -> None:
         """The one JSON object, when it was asked for."""
         if self._as_json:
-            sys.stdout.write(self.redact(json.dumps(content, indent=2, default=str)) + "\n")
+            try:
+                sys.stdout.write(self.redact(json.dumps(content, indent=2, default=str)) + "\n")
+                sys.stdout.flush()
+            except OSError as error:
+                self._lose(error)
 
 
 def _status(status: str, simulated: bool = False) -> Text:

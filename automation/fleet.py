@@ -2,11 +2,11 @@
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from automation import interrupt
-from components.errors import OperatorError
+from automation.failures import explain
 
 DONE, CHANGES, FAILED = 0, 1, 2
 
@@ -27,6 +27,10 @@ class ClientResult:
     data: dict[str, Any] = field(default_factory=dict)
     error: str | None = None
 
+    def failed(self, reason: str) -> "ClientResult":
+        """The same result, failed for a reason that shows only after the fact."""
+        return replace(self, code=FAILED, error=reason, data={**self.data, "status": "failed", "error": reason})
+
     def as_json(self) -> dict[str, Any]:
         """The result in JSON's types."""
         status = ("done", "changes", "failed")[self.code]
@@ -46,8 +50,8 @@ def run_fleet(
             return ClientResult(client, FAILED, error="interrupted before it began")
         try:
             return action(client)
-        except OperatorError as error:
-            return ClientResult(client, FAILED, error=str(error))
+        except Exception as error:  # whatever it is, it is this client's alone
+            return ClientResult(client, FAILED, error=explain(error))
 
     with interrupt.deferred(), ThreadPoolExecutor(max_workers=parallel) as pool:
         return tuple(pool.map(guarded, clients))

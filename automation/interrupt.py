@@ -1,30 +1,43 @@
-"""One Ctrl-C lets the running operation end and its state be saved; the engine gets the same signal and does so.
+"""Stop in order: one Ctrl-C or SIGTERM lets the running steps end and be saved, the second ends at once.
 
-Raising `KeyboardInterrupt` instead would close the engine's pipes and kill it in the middle of a create.
+Raising `KeyboardInterrupt` instead would close the engine's pipes and kill it in the middle of a create. A `pulumi`
+command reads a first and a second signal in the same way, so it must get each exactly once: from the terminal, which
+signals the whole process group, or from here, when only this process was signalled (`kill`, a container's stop).
 """
 
+import os
 import signal
+import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+PATIENCE = 1.0  # seconds for a signal to reach the group's other processes
+LAST_PATIENCE = 15.0  # seconds for a `pulumi` command that was told twice; it ends its plugins and frees its lock
+SHOW_CURSOR = "\x1b[?25h"
 _REQUESTED = threading.Event()
 
 
 @contextmanager
 def deferred() -> Iterator[None]:
-    """Within the block, SIGINT and SIGTERM are noted and nothing is raised. Without effect outside the main thread."""
+    """Within the block, note SIGINT and SIGTERM and raise nothing. Without effect outside the main thread."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, _note) for number in (signal.SIGINT, signal.SIGTERM)}
+    handler = _Handler()
+    before = {number: signal.signal(number, handler) for number in SIGNALS}
+    # After the handlers: a program that is started now begins with both signals at their defaults.
+    handler.witness = _Witness()
     try:
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number, previous in before.items():
+            signal.signal(number, previous)
+        handler.witness.stop()
 
 
 def requested() -> bool:
@@ -32,7 +45,90 @@ def requested() -> bool:
     return _REQUESTED.is_set()
 
 
-def _note(number: int, frame: FrameType | None) -> None:
-    if not _REQUESTED.is_set():
-        print("\nStopping: what is running ends first, and is saved.", file=sys.stderr, flush=True)  # noqa: T201
-    _REQUESTED.set()
+class _Handler:
+    """Counts signals; the first asks, the second insists, the third ends this process whatever still runs."""
+
+    witness: "_Witness | None" = None
+
+    def __init__(self) -> None:
+        self._count = 0
+
+    def __call__(self, number: int, frame: FrameType | None) -> None:
+        self._count += 1
+        if self._count == 1:
+            _say("\nStopping: what is running ends first, and is saved. Once more ends at once.")
+            _REQUESTED.set()
+        else:
+            _say("\nEnding at once: what was being made is looked for by the next run.")
+            if self._count > 2 or not _pulumi_commands():
+                _end(number)
+        # In threads: a handler that waits would keep the main thread from handling the next signal.
+        threading.Thread(target=self._pass_on, args=(number, self._count), daemon=True).start()
+
+    def _pass_on(self, number: int, count: int) -> None:
+        if self.witness is not None and not self.witness.signalled():
+            for pid in _pulumi_commands():
+                with suppress(ProcessLookupError):  # it has ended by itself
+                    os.kill(pid, number)
+                    _say("Passed on to the pulumi command.")
+        if count > 1:
+            threading.Event().wait(LAST_PATIENCE)
+            _end(number)
+
+
+class _Witness:
+    """A process beside this one in the same group, which a signal to the whole group ends."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._process = self._start()
+
+    def signalled(self) -> bool:
+        """Whether the group got the signal that this process got."""
+        with self._lock:
+            try:
+                self._process.wait(PATIENCE)
+            except subprocess.TimeoutExpired:
+                return False
+            self._process = self._start()
+            return True
+
+    def stop(self) -> None:
+        with self._lock:
+            self._process.communicate()
+
+    @staticmethod
+    def _start() -> "subprocess.Popen[bytes]":
+        # Ends by itself with this process, however that ends: its input is a pipe that closes then.
+        return subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+def _pulumi_commands() -> list[int]:
+    """The `pulumi` commands that this process runs."""
+    if Path("/proc/self/stat").exists():
+        table = [_stat(folder) for folder in Path("/proc").glob("[0-9]*")]
+    else:
+        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,comm="], capture_output=True, text=True, check=False)
+        table = [line.split(None, 2) for line in listed.stdout.splitlines()]
+    mine = str(os.getpid())
+    return [int(row[0]) for row in table if len(row) == 3 and row[1] == mine and Path(row[2]).name == "pulumi"]
+
+
+def _stat(folder: Path) -> list[str]:
+    """Process id, parent and program; empty when the process has ended."""
+    try:
+        head, _, tail = (folder / "stat").read_text().rpartition(")")
+    except OSError:
+        return []
+    return [folder.name, tail.split()[1], head.partition("(")[2]]
+
+
+def _end(number: int) -> None:
+    if sys.stderr.isatty():
+        _say(SHOW_CURSOR)  # a progress line may have hidden it
+    os._exit(128 + number)
+
+
+def _say(text: str) -> None:
+    with suppress(OSError):  # nobody can be told, but the signal still counts
+        print(text, file=sys.stderr, flush=True)  # noqa: T201

@@ -10,6 +10,7 @@ from typing import Any
 from automation.clients import ProvisioningJob, write_client
 from automation.diagnosis import diagnose
 from automation.engine import Engine, OnStep, Outcome, Step
+from automation.rivals import read_claims, refuse_rivals
 from automation.workspace import Workspace, open_workspace
 
 STEPS = ("supabase", "database", "github", "vercel", "n8n")
@@ -121,6 +122,7 @@ def provision(
     if not any(resource["urn"].endswith("::project") for resource in existing):
         outcome = engine.preview()
         if not outcome.error:
+            refuse_rivals(job.client_id, read_claims(root, local=workspace.local))
             for line in diagnose(workspace, job.client_id, existing):
                 say(line)
     if not outcome.error:

@@ -15,6 +15,7 @@ from pulumi import automation as auto
 from pulumi.automation import events
 
 from automation.engine import OnStep, Outcome
+from automation.interrupt import requested
 from automation.leftovers import MARK, REPOSITORY, SITE, ask_sight, free_lock, settle_creates
 from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_events import SECRET, Recorder, text_lines
@@ -173,6 +174,8 @@ class PulumiEngine:
     def _run(self, run: Callable[..., Any], on_step: OnStep | None, stack: auto.Stack | None = None) -> Outcome:
         if (stack := stack or self._find()) is None:
             raise self._missing()
+        if requested():
+            return Outcome(error="interrupted before it began")
         recorder, began = Recorder(on_step, self._environment), time.monotonic()
         failure, result = None, None
         try:

@@ -3,15 +3,16 @@
 A rotation that broke off is finished by the next one, or by any `up`: the file already says what is wanted.
 """
 
-import os
-import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 
 from automation.engine import Engine
+from automation.settings_editor import set_setting as _write
 from components.errors import OperatorError
-from components.settings import PROJECT, ClientSettings
+from components.settings import ClientSettings
 
 
 class Secret(StrEnum):
@@ -19,6 +20,21 @@ class Secret(StrEnum):
 
     KEY = "key"
     PASSWORD = "password"  # noqa: S105
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where the generation of a secret stands: the setting that says it, and the resource whose state holds it."""
+
+    key: str
+    resource: str
+    generation: Callable[[ClientSettings], int]
+
+
+PLACES = {
+    Secret.KEY: _Place("keyGeneration", "secret-key", attrgetter("key_generation")),
+    Secret.PASSWORD: _Place("rotatePassword", "db-password", attrgetter("password_generation")),
+}
 
 
 def begin_rotation(settings: ClientSettings, root: Path, engine: Engine, secrets: Sequence[Secret]) -> list[str]:
@@ -37,33 +53,34 @@ def begin_rotation(settings: ClientSettings, root: Path, engine: Engine, secrets
         OperatorError: the client has no such secret yet, or its file cannot be edited.
     """
     written = []
-    for key, name, generation, secret in (
-        ("keyGeneration", "secret-key", settings.key_generation, Secret.KEY),
-        ("rotatePassword", "db-password", settings.password_generation, Secret.PASSWORD),
-    ):
-        held = _generations(engine, name)
+    for secret, place in PLACES.items():
+        held = _generations(engine, place.resource)
         if not held:
-            raise OperatorError(f"has no {name} yet", settings.client_id, "Run up first.")
+            raise OperatorError(f"has no {place.resource} yet", settings.client_id, "Run up first.")
+        generation = place.generation(settings)
         if secret in secrets and held == {generation}:
-            _write(root / f"Pulumi.{settings.client_id}.yaml", key, generation + 1)
-            written.append(f"{key}: {generation + 1}")
+            _write(root / f"Pulumi.{settings.client_id}.yaml", place.key, generation + 1)
+            written.append(f"{place.key}: {generation + 1}")
     return written
+
+
+def unfinished_rotation(settings: ClientSettings, engine: Engine, secrets: Sequence[Secret]) -> str | None:
+    """Compare the state after a rotation with the client's settings.
+
+    Returns:
+        One line when the state does not hold exactly the wanted generation of each secret; None when it does.
+    """
+    for secret in secrets:
+        place = PLACES[secret]
+        held, wanted = _generations(engine, place.resource), place.generation(settings)
+        if held != {wanted}:
+            found = " and ".join(map(str, sorted(held))) or "none"
+            told = f"not rotated: the settings say {place.key}: {wanted}, the state holds generation {found}"
+            return f"{place.resource}: {told}. Run rotate again; if it stays so, look at the client's preview."
+    return None
 
 
 def _generations(engine: Engine, name: str) -> set[int]:
     """The generations in state; two while the older one waits to be deleted."""
     outputs = [r["outputs"] for r in engine.resources() if r["urn"].endswith(f"::{name}")]
     return {int(float((out.get("keepers") or out)["generation"])) for out in outputs}
-
-
-def _write(path: Path, key: str, generation: int) -> None:
-    text = path.read_text(encoding="utf-8")
-    line = f"{PROJECT}:{key}: {generation}"
-    changed, found = re.subn(rf"(?m)^(\s+){PROJECT}:{key}:[ ]*\d+[ ]*$", rf"\g<1>{line}", text)
-    if not found:
-        changed, found = re.subn(rf"(?m)^((\s+){PROJECT}:clientId:.*\n)", rf"\g<1>\g<2>{line}\n", text)
-    if found != 1:
-        raise OperatorError(f"{key} cannot be written", path.name, f"Set {PROJECT}:{key} to {generation} by hand.")
-    new = path.with_suffix(".new")
-    new.write_text(changed, encoding="utf-8")
-    os.replace(new, path)

@@ -1,6 +1,5 @@
 """One run of one verb: which clients, under which engine, and how it ends."""
 
-import logging
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,12 +10,15 @@ import typer
 from automation.clients import read_job
 from automation.console import Screen
 from automation.engine import Engine
+from automation.failures import explain
 from automation.fleet import DONE, FAILED, ClientResult, exit_code, run_fleet
 from automation.provision import provision
+from automation.rivals import Claims, read_claims, refuse_rivals
 from automation.workspace import Workspace, open_workspace
 from components.errors import OperatorError
 
-LOG_FILE = Path(".local/log/automation.log")
+# What two clients both claim is refused by the verbs that create; the others must still reach both.
+CREATING = frozenset({"preview", "up", "rotate"})
 Action = Callable[[str, Engine], ClientResult]
 
 
@@ -53,7 +55,8 @@ class Session:
         Args:
             leaving: the clients are only to be destroyed, for which their settings need not be right.
         """
-        refused = {} if leaving else {client: result for client in clients if (result := self._check(client))}
+        claims = self._claims() if self.verb in CREATING else None
+        refused = {} if leaving else {each: result for each in clients if (result := self._check(each, claims))}
         sound = [client for client in clients if client not in refused]
         if not sound:
             return tuple(refused.values())
@@ -78,11 +81,20 @@ class Session:
         )
         return ClientResult(client, FAILED if result.error else DONE, result.as_json(), result.error)
 
-    def _check(self, client: str) -> ClientResult | None:
+    def _claims(self) -> Claims:
+        """What all clients claim; says of which it cannot be told."""
+        claims = read_claims(self.root, local=self.local)
+        for client in claims.unread:
+            self.screen.say(f"{client}: its file says too little to compare its domain with other clients'", "yellow")
+        return claims
+
+    def _check(self, client: str, claims: Claims | None) -> ClientResult | None:
         try:
             read_job(client, self.root, local=self.local)
-        except OperatorError as error:
-            return ClientResult(client, FAILED, error=str(error))
+            if claims:
+                refuse_rivals(client, claims)
+        except Exception as error:  # whatever it is, it is this client's alone
+            return ClientResult(client, FAILED, error=explain(error))
         return None
 
     def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None) -> None:
@@ -100,6 +112,9 @@ class Session:
             | {"clients": [result.as_json() for result in results]}
             | dict(more or {})
         )
+        if self.screen.lost:
+            self.screen.error(self.screen.lost)
+            code = FAILED
         raise typer.Exit(code)
 
 
@@ -111,13 +126,12 @@ def session(verb: str, *, local: bool, as_json: bool) -> Iterator[Session]:
     except typer.Exit:
         raise
     except Exception as error:
-        text = str(error)
-        if not isinstance(error, OperatorError):
-            LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
-            logging.basicConfig(filename=LOG_FILE, format="%(asctime)s %(levelname)s %(message)s")
-            logging.exception("unexpected")
-            text = f"unexpected {type(error).__name__}. The traceback is in {LOG_FILE}."
-        screen = Screen(as_json=as_json)
-        screen.error(text)
-        screen.emit({"verb": verb, "engine": None, "status": "failed", "error": text, "clients": []})
+        fail(verb, explain(error), as_json=as_json)
         raise typer.Exit(FAILED) from None
+
+
+def fail(verb: str, text: str, *, as_json: bool) -> None:
+    """Say why a command ends before it has a result for any client."""
+    screen = Screen(as_json=as_json)
+    screen.error(text)
+    screen.emit({"verb": verb, "engine": None, "status": "failed", "error": text, "clients": []})

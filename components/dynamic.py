@@ -7,9 +7,11 @@ the environment inside each method. This module is imported by the provider proc
 import functools
 import logging
 import os
+import pickle
 import socket
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
@@ -23,6 +25,8 @@ R = TypeVar("R")
 
 LOG = logging.getLogger("client_environments")
 LOG_FILE = Path(".local/log/provider.log")
+# Python 3.14 made 5 its default. State holds the pickled bytes, so another protocol is an update of every resource.
+STATE_PICKLE_PROTOCOL = 4
 
 
 class Provider(ResourceProvider):
@@ -38,6 +42,20 @@ class Provider(ResourceProvider):
             LOG.addHandler(handler)
             LOG.setLevel(logging.DEBUG)
             LOG.propagate = False
+
+
+@contextmanager
+def stable_pickles() -> Iterator[None]:
+    """Within the block, resources are declared with the same pickled provider under every version of Python.
+
+    The SDK pickles with `pickle.DEFAULT_PROTOCOL` and offers no other way to choose.
+    """
+    default = pickle.DEFAULT_PROTOCOL
+    pickle.DEFAULT_PROTOCOL = STATE_PICKLE_PROTOCOL  # type: ignore[misc]
+    try:
+        yield
+    finally:
+        pickle.DEFAULT_PROTOCOL = default  # type: ignore[misc]
 
 
 def operation(method: Callable[P, R]) -> Callable[P, R]:

@@ -1,6 +1,11 @@
 """The one error an operator sees: what failed, where, and what to do about it."""
 
 
+def printable(text: str) -> str:
+    """Text with every character that a terminal would obey written out, such as `\\x1b`."""
+    return "".join(sign if sign.isprintable() else repr(sign)[1:-1] for sign in text)
+
+
 class OperatorError(Exception):
     """A failure told in one line, free of secrets.
 

@@ -5,11 +5,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from components.errors import OperatorError
+from components.errors import OperatorError, printable
+from components.settings_file import OTHER_SUFFIX, read_settings_file
 
 PROJECT = "client-environments"
+# Digits alone: YAML readers do not agree on the value of 010, 1_000 or 0x10.
+WHOLE = re.compile(r"[1-9][0-9]{0,6}")
 EMAIL = re.compile(r"[^@\s\"<>(),;:\\\[\]]+@(?:[A-Za-z0-9](?:[A-Za-z0-9-]*[A-Za-z0-9])?\.)+[A-Za-z]{2,63}")
 
 
@@ -29,15 +30,13 @@ class Layer:
 
     def __init__(self, path: Path, known: frozenset[str]) -> None:
         self.name = path.name
-        try:
-            content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-        except FileNotFoundError:
-            raise OperatorError("no such file", self.name, "Make one: python -m automation new.") from None
-        except (yaml.YAMLError, UnicodeDecodeError, OSError) as error:
-            line = getattr(getattr(error, "problem_mark", None), "line", None)
-            where = self.name if line is None else f"{self.name}:{line + 1}"
-            raise OperatorError("cannot be read as YAML", where) from None
-        config = content.get("config") if isinstance(content, Mapping) else None
+        config = read_settings_file(path).get("config")
+        if path.with_suffix(OTHER_SUFFIX).exists():
+            raise OperatorError(
+                f"stands beside {path.name}, and only {path.name} is read",
+                path.with_suffix(OTHER_SUFFIX).name,
+                "Remove one of the two.",
+            )
         if not isinstance(config, Mapping):
             raise OperatorError("must hold a mapping `config:`", self.name)
         prefix = f"{PROJECT}:"
@@ -59,13 +58,17 @@ class Layer:
     def _take(self, values: dict[str, Any], known: frozenset[str]) -> None:
         if unknown := sorted(map(str, values.keys() - known)):
             raise self.refuse(unknown[0], values.get(unknown[0]), f"is unknown; known are {', '.join(sorted(known))}")
+        for key, value in values.items():
+            if isinstance(value, Mapping) and value.keys() == {"secure"}:
+                raise OperatorError(
+                    f"{key} is encrypted, and no setting is a secret", self.name, "Set it with --plaintext."
+                )
         self._values = values
 
     def refuse(self, key: str, value: Any, rule: str) -> OperatorError:
         """The refusal of a value, in one line; what a terminal would obey is written out."""
         shown = str(value) if len(str(value)) <= 80 else f"{str(value)[:77]}..."
-        told = f"{key} '{shown}' {rule}"
-        return OperatorError("".join(each if each.isprintable() else repr(each)[1:-1] for each in told), self.name)
+        return OperatorError(printable(f"{key} '{shown}' {rule}"), self.name)
 
     def text(self, key: str, default: str | None = None) -> str:
         """Text without space around it; without a default it must not be empty."""
@@ -90,24 +93,24 @@ class Layer:
 
     def flag(self, key: str, *, default: bool) -> bool:
         """True or false."""
-        value = self._values.get(key, default)
-        if not isinstance(value, bool):
+        value = self._values.get(key, str(default).lower())
+        if value not in ("true", "false"):
             raise self.refuse(key, value, "must be true or false")
-        return value
+        return bool(value == "true")
 
     def count(self, key: str, default: int) -> int:
         """A whole number from 1 to a million."""
-        value = self._values.get(key, default)
-        if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= 1_000_000:
+        value = self._values.get(key, str(default))
+        if not isinstance(value, str) or not WHOLE.fullmatch(value) or not 1 <= int(value) <= 1_000_000:
             raise self.refuse(key, value, "must be a whole number, 1 to 1000000")
-        return value
+        return int(value)
 
     def number(self, key: str, choices: tuple[int, ...]) -> int:
         """One of these numbers."""
-        value = self._values.get(key)
-        if not isinstance(value, int) or isinstance(value, bool) or value not in choices:
+        value = self._values.get(key, "")
+        if value not in [str(choice) for choice in choices]:
             raise self.refuse(key, value, f"must be one of {', '.join(map(str, choices))}")
-        return value
+        return int(value)
 
     def __contains__(self, key: str) -> bool:
         return key in self._values

@@ -7,6 +7,7 @@ from types import TracebackType
 import pulumi
 
 from components.client_environment import ClientEnvironment
+from components.dynamic import stable_pickles
 from components.errors import OperatorError
 from components.settings import load_settings
 
@@ -20,7 +21,8 @@ def declare() -> ClientEnvironment:
     sys.excepthook = _without_interrupts
     try:
         settings = load_settings(pulumi.get_stack(), Path.cwd())
-        client = ClientEnvironment("client", settings)
+        with stable_pickles():
+            client = ClientEnvironment("client", settings)
     except OperatorError as error:
         raise pulumi.RunError(str(error)) from None
     for name, value in client.stack_outputs().items():

@@ -69,6 +69,7 @@ def read_service(own: Layer, shared: Layer, tier: Layer, instance_size: str | No
     """
     allowed = _networks(shared, "allowedAddresses") if "allowedAddresses" in shared else None
     operators = _networks(shared, "operatorAddresses")
+    legacy_keys = _flag(shared, "legacyKeys")  # read also where the client's counts: a wrong value is refused
     if allowed is not None and (not operators or (left := locked_out(allowed, operators))):
         rule = f"must contain {left[0]} of operatorAddresses" if operators else "needs operatorAddresses too"
         raise shared.refuse("allowedAddresses", ", ".join(allowed), f"{rule}, or the next `up` is locked out")
@@ -80,7 +81,7 @@ def read_service(own: Layer, shared: Layer, tier: Layer, instance_size: str | No
         data_api_schemas=shared.texts("dataApiSchemas") if "dataApiSchemas" in shared else None,
         point_in_time_recovery=_recovery(tier, instance_size),
         ipv4=_flag(tier, "ipv4"),
-        legacy_keys=_flag(own if "legacyKeys" in own else shared, "legacyKeys"),
+        legacy_keys=_flag(own, "legacyKeys") if "legacyKeys" in own else legacy_keys,
     )
 
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.errors import OperatorError
+from components.errors import OperatorError, printable
 from components.layer import PROJECT as PROJECT
 from components.layer import Layer
 from components.service_settings import PLANS, SERVICE_KEYS, SIZE, TIER_SERVICE_KEYS, ServiceSettings, read_service
@@ -188,10 +188,8 @@ def check_client_id(client: str) -> None:
     if client in RESERVED:
         raise OperatorError(f"'{client}' is reserved for an environment", "clientId", "Choose another client id.")
     if not SLUG.fullmatch(client) or len(client) > 40:
-        raise OperatorError(
-            f"'{client}' must be a slug: 2 to 40 lower-case letters, digits and single hyphens, a letter first",
-            "clientId",
-        )
+        rule = "must be a slug: 2 to 40 lower-case letters, digits and single hyphens, a letter first"
+        raise OperatorError(f"'{printable(client)}' {rule}", "clientId")
 
 
 def _project_name(shared: Layer, client_id: str, environment: str) -> str:

@@ -1,5 +1,6 @@
 """The wiring of one client, by Pulumi's mocks: names, parents, protection, secrets, dependencies. No provider runs."""
 
+import pickle
 import shutil
 from pathlib import Path
 
@@ -130,3 +131,13 @@ def test_the_isolation_check_takes_nothing_that_an_update_of_the_schema_makes_un
 
 def test_the_owner_comes_in_by_a_mailer_and_to_a_site_that_are_set(recorder: Recorder) -> None:
     assert recorder.declared["owner"].dependencies >= {"settings", "secret-key"}
+
+
+def test_a_newer_python_declares_the_same_providers(
+    recorder: Recorder, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pickle, "DEFAULT_PROTOCOL", 5)
+    newer = run(folder, monkeypatch)
+    providers = {name: one.inputs.get("__provider") for name, one in recorder.declared.items()}
+    assert {name: one.inputs.get("__provider") for name, one in newer.declared.items()} == providers
+    assert sum(each is not None for each in providers.values()) == 6

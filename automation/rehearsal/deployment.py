@@ -6,7 +6,17 @@ from dataclasses import dataclass, replace
 
 from automation.engine import Step, certain
 from automation.rehearsal.deletion import Deletion
-from automation.rehearsal.diff import Path, at, covers, differ, differences, ignore, parsed, written
+from automation.rehearsal.diff import (
+    Path,
+    at,
+    covers,
+    differ,
+    differences,
+    ignore,
+    parsed,
+    without_repickled_provider,
+    written,
+)
 from automation.rehearsal.goal import Goal
 from automation.rehearsal.journal import Journal, Stopped
 from automation.rehearsal.provider import Diff, Provider, ProviderError
@@ -142,7 +152,8 @@ def _checked(provider: Provider, goal: Goal, old: Resource | None) -> Resource:
     checked, reasons = provider.check(resource.urn, old.inputs if old else {}, inputs)
     if reasons:
         raise ProviderError("; ".join(reasons))
-    return replace(resource, inputs=mark_secrets(checked, inputs))
+    marked = mark_secrets(checked, inputs)
+    return replace(resource, inputs=without_repickled_provider(marked, old.inputs) if old else marked)
 
 
 def _compare(provider: Provider, goal: Goal, old: Resource, new: Resource) -> Change:

@@ -1,11 +1,16 @@
 """What differs between two sets of properties, named by property paths such as `rules[0].name`."""
 
+import base64
+import pickletools
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from automation.rehearsal.values import Properties, Secret, Unknown
 
+PROVIDER = "__provider"
+# How a pickle is cut and numbered; the rest is what it says.
+PICKLE_FRAMING = frozenset({"PROTO", "FRAME", "MEMOIZE"})
 Path = tuple[str | int, ...]
 PART = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+|\*)\]|([^.\[\]]+)')
 
@@ -26,6 +31,27 @@ def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Path]:
                 yield (*path, index)
     elif not _equal(old, new):
         yield path
+
+
+def without_repickled_provider(new: Properties, old: Mapping[str, Any]) -> Properties:
+    """New inputs with the old `__provider` where the two name the same class and hold the same attributes.
+
+    A program under another version of Python may pickle the same provider with another protocol.
+    """
+    before, after = (_pickled(inputs.get(PROVIDER)) for inputs in (old, new))
+    return {**new, PROVIDER: old[PROVIDER]} if before is not None and before == after else new
+
+
+def _pickled(value: Any) -> list[tuple[str, Any]] | None:
+    """What a pickled provider says, instruction by instruction; None for what is none."""
+    text = value.value if isinstance(value, Secret) else value
+    if not isinstance(text, str):
+        return None
+    try:
+        instructions = list(pickletools.genops(base64.b64decode(text, validate=True)))
+    except ValueError:
+        return None
+    return [(code.name, argument) for code, argument, _ in instructions if code.name not in PICKLE_FRAMING]
 
 
 def differ(old: Any, new: Any) -> bool:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from components.errors import OperatorError
+from components.settings_file import read_settings_file
 
 
 @dataclass(frozen=True)
@@ -24,36 +23,33 @@ def read_project(root: Path, stack: str) -> Project:
 
     Raises:
         OperatorError: `Pulumi.yaml` is missing, a file is not YAML, or a value is encrypted for Pulumi.
+
+    Scalars inside lists and mappings stay texts; Pulumi's own engine keeps the type of those.
     """
-    project = _read(root / "Pulumi.yaml")
+    project = read_settings_file(root / "Pulumi.yaml", "Run this in the repository's root.")
     if not isinstance(project.get("name"), str):
         raise OperatorError("holds no project name", "Pulumi.yaml")
     name = project["name"]
     values: dict[str, Any] = {}
-    for key, value in (project.get("config") or {}).items():
+    for key, value in _config(project, "Pulumi.yaml").items():
         declared = value if isinstance(value, Mapping) else {"value": value}
         default = declared.get("value", declared.get("default"))
         if default is not None:
             values[_full(name, key)] = default
     stack_file = root / f"Pulumi.{stack}.yaml"
-    own = _read(stack_file).get("config") if stack_file.exists() else {}
-    values |= {_full(name, key): value for key, value in (own or {}).items()}
+    own = _config(read_settings_file(stack_file), stack_file.name) if stack_file.exists() else {}
+    values |= {_full(name, key): value for key, value in own.items()}
     for key, value in values.items():
         if isinstance(value, Mapping) and "secure" in value:
             raise OperatorError(f"{key} is encrypted, which rehearsal does not read", stack_file.name)
     return Project(name, {key: _text(value) for key, value in values.items()})
 
 
-def _read(path: Path) -> Mapping[str, Any]:
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    except FileNotFoundError:
-        raise OperatorError("no such file", path.name, "Run this in the repository's root.") from None
-    except (yaml.YAMLError, UnicodeDecodeError):
-        raise OperatorError("cannot be read as YAML", path.name) from None
-    if content is not None and not isinstance(content, Mapping):
-        raise OperatorError("must hold a mapping", path.name)
-    return content or {}
+def _config(content: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    config = content.get("config") or {}
+    if not isinstance(config, Mapping):
+        raise OperatorError("config must be a mapping", name)
+    return config
 
 
 def _full(project: str, key: str) -> str:

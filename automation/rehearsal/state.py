@@ -101,15 +101,21 @@ class StateFile:
             if content["version"] != VERSION:
                 raise OperatorError(f"has version {content['version']}, not {VERSION}", str(self.path))
             self._vault = Vault(self._environment, base64.b64decode(content["salt"]))
-            return Snapshot([Resource(**self._open(item)) for item in content["resources"]], content["pending"])
+            return Snapshot([Resource(**self._open(item)) for item in content["resources"]], dict(content["pending"]))
         except FileNotFoundError:
             self._vault = Vault(self._environment)
             return Snapshot()
-        except (ValueError, KeyError, TypeError):
+        except OSError as error:
+            raise OperatorError(f"cannot be read: {error.strerror}", str(self.path), "Make it readable.") from None
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             raise OperatorError("is damaged", str(self.path), "Restore it, or remove it to begin anew.") from None
 
     def save(self, snapshot: Snapshot) -> None:
-        """Replace the file in one step: a crash leaves the old state or the new one."""
+        """Replace the file in one step: a crash leaves the old state or the new one.
+
+        Raises:
+            OperatorError: the file cannot be written; the old state is still there.
+        """
         vault = self._vault or Vault(self._environment)
         resources = [_sealed(item, vault) for item in snapshot.resources]
         content = {
@@ -118,6 +124,13 @@ class StateFile:
             "pending": snapshot.pending,
             "resources": resources,
         }
+        try:
+            self._replace(content)
+        except OSError as error:
+            remedy = "Make room for it, then run it again: what was made meanwhile is found again."
+            raise OperatorError(f"cannot be written: {error.strerror}", str(self.path), remedy) from None
+
+    def _replace(self, content: dict[str, Any]) -> None:
         beside = self.path.with_suffix(".new")
         with os.fdopen(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
             json.dump(content, file, indent=1)

@@ -15,7 +15,7 @@ from automation import session
 from automation.cli import app
 from automation.engine import OnStep, Outcome, Step
 from components.errors import OperatorError
-from components.settings import load_settings
+from components.settings import ClientSettings, load_settings
 from tests.automation.local_client import make_client  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,7 @@ class FakeWorkspace:
     def engine(self, client: str, *, leaving: bool = False) -> FakeEngine:
         return self.engines[client]
 
-    def settings(self, client: str) -> Any:
+    def settings(self, client: str) -> ClientSettings:
         return load_settings(client, self.root, None, {"SUPABASE_ORG_SLUG": "agency"})
 
     def stacks(self) -> list[str]:

@@ -119,7 +119,7 @@ def test_what_nobody_foresaw_is_one_line_too(agency, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(agency.engines["acme"], "outputs", lambda: {}["gone"])
     code, content = agency.json("outputs", "acme")
     assert code == 2
-    assert content["error"] == "unexpected KeyError. The traceback is in .local/log/automation.log."
+    assert content["clients"][0]["error"] == "unexpected KeyError. The traceback is in .local/log/automation.log."
 
 
 def state_of(step: Step, *, protect: bool = False) -> dict[str, object]:

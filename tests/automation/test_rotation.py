@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from automation.rotation import Secret, begin_rotation
+from automation.engine import Outcome
+from automation.rotation import Secret, begin_rotation, unfinished_rotation
 from components.errors import OperatorError
 from components.settings import load_settings
 from tests.automation.conftest import FakeEngine, step
@@ -61,10 +62,40 @@ def test_a_client_without_a_stack_is_refused_and_its_file_stays(folder: Path) ->
     assert (folder / "Pulumi.acme.yaml").read_text() == before
 
 
-def test_a_file_that_is_written_otherwise_is_left_alone_and_named(folder: Path) -> None:
+def test_a_file_with_quoted_keys_is_edited_too(folder: Path) -> None:
     path = folder / "Pulumi.acme.yaml"
     path.write_text(path.read_text().replace("client-environments:clientId", '"client-environments:clientId"'))
-    before = path.read_text()
-    with pytest.raises(OperatorError, match=r"Set client-environments:keyGeneration to 2 by hand"):
-        begin(folder, engine())
-    assert path.read_text() == before
+    assert begin(folder, engine()) == ["keyGeneration: 2", "rotatePassword: 2"]
+    assert generations(folder) == (2, 2)
+
+
+def test_the_state_tells_whether_a_rotation_is_done(folder: Path) -> None:
+    settings = load_settings("acme", folder, "local", ORGANIZATION)
+    assert unfinished_rotation(settings, engine(), list(Secret)) is None
+    told = unfinished_rotation(settings, engine(passwords=(7,)), list(Secret))
+    assert told is not None
+    assert "db-password: not rotated: the settings say rotatePassword: 1, the state holds generation 7" in told
+    assert unfinished_rotation(settings, engine(passwords=(7,)), [Secret.KEY]) is None
+    assert "generation 1 and 2" in str(unfinished_rotation(settings, engine(keys=(1, 2)), list(Secret)))
+
+
+def test_a_rotation_that_left_the_state_as_it_was_ends_with_two(agency) -> None:
+    agency.engines["acme"].state = [*engine().state, {**engine().state[0], "urn": step("project").urn}]
+    code, content = agency.json("rotate", "acme")
+    assert code == 2
+    assert "secret-key: not rotated: the settings say keyGeneration: 2" in content["clients"][0]["error"]
+
+
+def test_a_rotation_that_the_state_shows_ends_with_zero(agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    stack = agency.engines["acme"]
+    stack.state = [{**each, "type": step("project").type, "id": "1"} for each in engine().state]
+    stack.state.append({**stack.state[0], "urn": step("project").urn})
+
+    def up(**_: object) -> Outcome:
+        generations = engine(keys=(2,), passwords=(2,)).state
+        stack.state = [{**each, **new} for each, new in zip(stack.state, [*generations, {}], strict=True)]
+        return Outcome()
+
+    monkeypatch.setattr(stack, "up", up)
+    code, content = agency.json("rotate", "acme")
+    assert (code, content["clients"][0]["error"]) == (0, None)
