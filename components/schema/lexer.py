@@ -38,7 +38,7 @@ _RUN = (
     r"|-(?!-)|/(?!\*))++"
 )
 _MARK = re.compile(
-    rf"{_SPACE}*(?:(?P<semicolon>;)|(?P<left>\()|(?P<right>\))|(?P<code>{_RUN})"
+    rf"{_SPACE}*+(?:(?P<semicolon>;)|(?P<left>\()|(?P<right>\))|(?P<code>{_RUN})"
     rf"|(?P<comment>{_LINE_COMMENT})|(?P<block>/\*)|(?P<dollar>{_NO_NAME}{_DOLLAR})"
     r"|(?P<psql>\\(?:[A-Za-z_]+|.|$))|(?P<open>['\"])|(?P<other>\$))",
     re.DOTALL,
