@@ -33,12 +33,14 @@ _PLAIN = r"[^'\"$()\\;/-]+"
 _NO_NAME = rf"(?<![{_LETTER}0-9$])"
 _NO_LONGER_NAME = rf"(?<![{_LETTER}0-9$][eE])"
 _STRING = rf"(?<=[eE]){_NO_LONGER_NAME}{_ESCAPED}{_CONTINUED}"
-_RUN = (
-    rf"(?:{_PLAIN}|{_STRING}|(?:(?<![eE])|(?<=[{_LETTER}0-9$][eE]))'[^']*'|\"[^\"]*\""
-    r"|-(?!-)|/(?!\*))++"
+_ITEM = (
+    rf"{_PLAIN}|{_STRING}|(?:(?<![eE])|(?<=[{_LETTER}0-9$][eE]))'[^']*'|\"[^\"]*\""
+    r"|-(?!-)|/(?!\*)"
 )
+# A pair of parentheses without a semicolon in it, as most are, needs no count.
+_RUN = rf"(?:{_ITEM}|\((?:{_ITEM})*+\))++"
 _MARK = re.compile(
-    rf"{_SPACE}*+(?:(?P<semicolon>;)|(?P<left>\()|(?P<right>\))|(?P<code>{_RUN})"
+    rf"{_SPACE}*+(?:(?P<semicolon>;)|(?P<code>{_RUN})|(?P<left>\()|(?P<right>\))"
     rf"|(?P<comment>{_LINE_COMMENT})|(?P<block>/\*)|(?P<dollar>{_NO_NAME}{_DOLLAR})"
     r"|(?P<psql>\\(?:[A-Za-z_]+|.|$))|(?P<open>['\"])|(?P<other>\$))",
     re.DOTALL,
