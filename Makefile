@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo stop test test-live lint bench snapshot clean
+.PHONY: demo stop test test-live lint bench snapshot migration clean
 
 demo: .venv/local ; @$(BIN)/python -m automation demo $(ARGS)
 stop: .venv/local ; @$(BIN)/python -m emulators stop
@@ -10,6 +10,7 @@ test-live: .venv/dev ; $(BIN)/pytest -s --live tests/live/test_live.py $(ARGS)
 lint: .venv/dev ; $(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy components automation emulators && $(BIN)/lint-imports
 bench: .venv/dev ; $(BIN)/python -m bench $(ARGS)
 snapshot: .venv/local ; $(BIN)/python -m components.schema.snapshot
+migration: .venv/local ; @$(BIN)/python -m components.schema.new $(NAME)
 clean: ; @test ! -x $(BIN)/python || $(BIN)/python -m emulators stop; rm -rf .venv .local
 
 .venv/bin/python: ; @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make demo PYTHON=python3.11")' && $(PYTHON) -m venv .venv

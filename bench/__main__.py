@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHMARKS = ("schema", "upgrade", "isolation", "crm", "client", "requests")
+BENCHMARKS = ("schema", "upgrade", "isolation", "crm", "client", "requests", "splitting")
 
 
 def main(chosen: list[str]) -> int:

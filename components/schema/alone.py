@@ -25,7 +25,7 @@ def run_alone(connection: psycopg.Connection[Any], migration: Migration) -> None
         # It blocks nobody while it waits, and a large index takes its time.
         connection.execute("set lock_timeout = 0; set statement_timeout = '3h'")
         _drop_invalid(connection, statement)
-        connection.execute(statement.text)
+        connection.execute(statement.outside_transaction)
         connection.execute(ledger.INSERT, ledger.record(migration))
     except psycopg.Error as error:
         if connection.closed:

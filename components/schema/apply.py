@@ -149,7 +149,8 @@ def read_live(connection: psycopg.Connection[Any]) -> Live:
     finally:
         if not connection.closed:
             connection.rollback()
-    return Live({version: digest or "" for version, _, digest in rows}, found)
+    applied = (ledger.Row(*row) for row in rows)
+    return Live({row.version: row.digest or "" for row in applied}, found)
 
 
 def database_error(error: psycopg.Error, remedy: str = "") -> OperatorError:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from components.errors import OperatorError
-from components.schema.migrations import Migration
+from components.schema.migrations import Migration, digest
 
 LOCK_KEY = 0x636C69656E74  # "client": who holds it may change the ledger, one per database
 CREATE = """
@@ -13,9 +13,9 @@ create table if not exists supabase_migrations.schema_migrations (
   version text not null primary key, statements text[], name text)
 """
 EXISTS = "select to_regclass('supabase_migrations.schema_migrations') is not null"
-# The digest of `Migration.digest`; rows that other tools wrote without statements have none.
+# Whole statements, not a digest of them: telling a comment from a string in SQL takes a lexer.
 READ = """
-select version, coalesce(name, ''), encode(sha256(convert_to(array_to_string(statements, chr(30)), 'UTF8')), 'hex')
+select version, coalesce(name, ''), statements
 from supabase_migrations.schema_migrations order by version collate "C"
 """
 HAS_IT = "the database has what the file makes"
@@ -25,16 +25,21 @@ INSERT = "insert into supabase_migrations.schema_migrations (version, name, stat
 
 @dataclass(frozen=True)
 class Row:
-    """One applied migration as the database remembers it; `digest` is None when the row holds no statements."""
+    """One applied migration as the database remembers it; other tools write rows without statements."""
 
     version: str
     name: str
-    digest: str | None
+    statements: Sequence[str] | None
+
+    @property
+    def digest(self) -> str | None:
+        """The digest as of `Migration.digest`, None when the row holds no statements."""
+        return None if self.statements is None else digest(self.statements)
 
 
 def record(migration: Migration) -> tuple[str, str, list[str]]:
     """What `INSERT` writes of a migration."""
-    return migration.version, migration.name, [statement.text for statement in migration.statements]
+    return migration.version, migration.name, list(migration.recorded)
 
 
 def pending(migrations: Sequence[Migration], rows: Sequence[Row]) -> tuple[Migration, ...]:

@@ -1,7 +1,8 @@
-"""The migration files: read, checked and split into statements exactly as the Supabase CLI does. No network here.
+"""The migration files: read, checked and split into statements. No network here.
 
-A migration's digest is taken over its statements, because those are what the ledger keeps: one rule compares a file
-with what any database has applied, whether we or the CLI applied it.
+The ledger records the pieces that the Supabase CLI would record, comments included, so that either tool goes on where
+the other ended. A migration's digest is taken over its statements without the comments around them: one rule compares
+a file with what any database has applied, whether we or the CLI applied it.
 
 A file whose first line is `-- transaction: none` runs alone and outside a transaction: it holds the one statement that
 could not run inside one, or would block its readers and writers there.
@@ -10,62 +11,20 @@ could not run inside one, or would block its readers and writers there.
 import functools
 import hashlib
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import sqlparse
-
 from components.errors import OperatorError
+from components.schema import lexer
+from components.schema.statement import ALONE as ALONE
+from components.schema.statement import Statement as Statement
 
 SQL = Path(__file__).parents[2] / "sql"
 FOLDER = SQL / "migrations"
 FILE_NAME = re.compile(r"(?P<version>\d{14})_(?P<name>[a-z0-9_]+)\.sql")
-COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
-# These end or bypass the one transaction that makes an apply all or nothing, or break under the CLI's batches.
-FORBIDDEN = re.compile(
-    r"begin|commit|rollback|abort|end|savepoint|release|start\s+transaction|prepare\s+transaction|set\s+local"
-    r"|lock(?=\s+table)|\\\w*",
-    re.IGNORECASE,
-)
-ALONE = "-- transaction: none"
-# What may run alone can be repeated: an interrupted run is continued by the next.
-REPEATABLE = re.compile(
-    r"create\s+(?:unique\s+)?index\s+concurrently\s+if\s+not\s+exists\s+(?P<index>\w+)\s+on\s+(?P<table>[\w.]+)"
-    r"|drop\s+index\s+concurrently\s+if\s+exists\s|alter\s+table\s+[\w.]+\s+validate\s+constraint\s",
-    re.IGNORECASE,
-)
-CONCURRENTLY = re.compile(r"\bconcurrently\b", re.IGNORECASE)
-NEVER_INSIDE = re.compile(
-    r"(?:(?:create\s+(?:unique\s+)?|drop\s+)index|reindex\s.*?)\s+concurrently|vacuum|alter\s+system",
-    re.IGNORECASE | re.DOTALL,
-)
-MOST_BYTES = 1_000_000  # a migration holds definitions; splitting takes seconds beyond this
-
-
-@dataclass(frozen=True)
-class Statement:
-    """One SQL statement, as written, without its semicolon.
-
-    Attributes:
-        text: the statement with the comments before it.
-        offset: where it begins in its file, in characters.
-    """
-
-    text: str
-    offset: int
-
-    @property
-    def repeatable(self) -> re.Match[str] | None:
-        """What it says of itself when it may run outside a transaction: groups `index` and `table`, may be None."""
-        return REPEATABLE.match(self.text, code_start(self) - self.offset)
-
-    @property
-    def in_transaction(self) -> str:
-        """The statement as it may run inside a transaction, each character in its place."""
-        if not (found := self.repeatable):
-            return self.text
-        head, code = self.text[: found.start()], self.text[found.start() :]
-        return head + CONCURRENTLY.sub(" " * len("concurrently"), code, count=1)
+ALONE_IN_OTHER_WORDS = re.compile(r"--\s*transaction\s*[:=]?\s*none\b", re.IGNORECASE)
+SEPARATOR = "\x1e"  # between the statements of a digest; no statement holds it outside a quote
 
 
 @dataclass(frozen=True)
@@ -77,27 +36,30 @@ class Migration:
         name: what the file's name says after the timestamp.
         text: the file's content.
         statements: its statements in order.
+        recorded: what the ledger keeps of it: the statements and, as pieces of their own, comments that no statement
+            follows.
     """
 
     version: str
     name: str
     text: str
     statements: tuple[Statement, ...]
+    recorded: tuple[str, ...]
 
     @property
     def file(self) -> str:
         """Where an operator finds it, relative to the repository."""
         return f"sql/migrations/{self.version}_{self.name}.sql"
 
-    @property
+    @functools.cached_property
     def digest(self) -> str:
-        """SHA-256 of the statements, in hexadecimal; the ledger's query computes the same."""
-        return hashlib.sha256("\x1e".join(each.text for each in self.statements).encode()).hexdigest()
+        """SHA-256 in hexadecimal, the same as `digest` gives for the recorded pieces."""
+        return _hash([statement.code_text for statement in self.statements])
 
     @property
     def alone(self) -> bool:
         """Whether it runs outside a transaction."""
-        return self.text.partition("\n")[0].rstrip() == ALONE
+        return _alone(self.text)
 
 
 @functools.cache
@@ -137,6 +99,21 @@ def sql_digest(folder: Path = SQL) -> str:
     return digest.hexdigest()
 
 
+def digest(recorded: Sequence[str]) -> str:
+    """Compute the digest of what a ledger holds, however it was cut into pieces.
+
+    Whether the CLI, an older version of this program or another tool recorded it: comments and white space around
+    statements do not count, nor in which piece they stand.
+    """
+    found: list[str] = []
+    for piece in recorded:
+        try:
+            found += lexer.statements(piece)
+        except lexer.SqlTextError:
+            found.append(piece)  # another tool's; it can only equal itself
+    return _hash(found)
+
+
 def position(text: str, offset: int) -> tuple[int, int]:
     """Line and column, both from 1, of a character offset."""
     before = text[:offset]
@@ -145,8 +122,11 @@ def position(text: str, offset: int) -> tuple[int, int]:
 
 def code_start(statement: Statement) -> int:
     """Where a statement's code begins in its file, behind the comments before it."""
-    comments = COMMENTS.match(statement.text)
-    return statement.offset + (comments.end() if comments else 0)
+    return statement.code_start
+
+
+def _hash(found: Sequence[str]) -> str:
+    return hashlib.sha256(SEPARATOR.join(found).encode()).hexdigest()
 
 
 def _read(path: Path) -> Migration:
@@ -154,55 +134,69 @@ def _read(path: Path) -> Migration:
     if not match:
         raise OperatorError("is not named <UTC timestamp of 14 digits>_<lower_case_name>.sql", str(path))
     text = _text(path)
-    migration = Migration(match["version"], match["name"], text, _split(text))
-    if not migration.statements:
-        raise OperatorError("holds no statement", migration.file, "Write the migration or remove the file.")
-    starts = [code_start(statement) for statement in migration.statements]
-    if migration.alone and not (len(starts) == 1 and migration.statements[0].repeatable):
-        raise OperatorError(
-            "runs outside a transaction, so it must be one statement that can be repeated",
-            migration.file,
-            "CREATE INDEX CONCURRENTLY IF NOT EXISTS, DROP INDEX CONCURRENTLY IF EXISTS or VALIDATE CONSTRAINT.",
-        )
-    for start in starts:
-        _require_transactional(migration, start)
+    file = Migration(match["version"], match["name"], text, (), ()).file
+    pieces = list(_pieces(file, text))
+    statements = tuple(piece for piece in pieces if piece.code_text)
+    migration = Migration(match["version"], match["name"], text, statements, tuple(piece.text for piece in pieces))
+    if not statements:
+        raise OperatorError("holds no statement", file, "Write the migration or remove the file.")
+    _require_alone(migration)
     return migration
 
 
 def _text(path: Path) -> str:
     # The Supabase CLI keeps bytes as they are; a mark or carriage returns would make its ledger differ from ours.
     try:
-        content = path.read_bytes()
-        text = content.decode()
+        text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
         raise OperatorError(f"cannot be read: {type(error).__name__}", str(path), "Save it as UTF-8.") from None
-    if len(content) > MOST_BYTES:
-        size = f"is {len(content) / 1e6:.1f} MB, more than a migration may be"
-        raise OperatorError(size, str(path), "Load data with a script of its own; definitions are small.")
     if text.startswith("\ufeff"):
         raise OperatorError("begins with a byte order mark", str(path), "Save it as UTF-8 without one.")
     if "\r" in text:
         raise OperatorError("has carriage returns", str(path), "Save it with Unix line ends (git: text eol=lf).")
+    if "\0" in text:
+        raise OperatorError("has a null character", str(path), "Save it as UTF-8; Postgres takes no such character.")
     return text
 
 
-def _require_transactional(migration: Migration, start: int) -> None:
-    text = migration.text
-    found, remedy = FORBIDDEN.match(text, start), "Each apply is one transaction of ours."
-    if not migration.alone and not found:
-        found = NEVER_INSIDE.match(text, start)
-        remedy = f"It cannot run inside a transaction: give it a file of its own whose first line is {ALONE}"
-    if not found or re.match(r"\w", text[found.end() : found.end() + 1]):
-        return
-    line, column = position(text, start)
-    where = f"{migration.file}:{line}:{column}"
-    raise OperatorError(f"{found[0]} does not belong into a migration", where, remedy)
+def _pieces(file: str, text: str) -> Iterator[Statement]:
+    """Yield what the ledger records; each is checked before the text behind it is read, which may be no SQL."""
+    alone = _alone(text)
+    try:
+        for piece in lexer.split(text):
+            code = (piece.code_start - piece.start, piece.code_end - piece.start)
+            statement = Statement(text[piece.start : piece.end], piece.start, code)
+            if not alone and (refusal := statement.refusal):
+                what = f"{refusal.what} does not belong into a migration"
+                raise OperatorError(what, _place(file, text, piece.code_start), refusal.remedy)
+            yield statement
+    except lexer.PsqlCommandError as error:
+        what, remedy = f"{error.command} does not belong into a migration", "psql alone knows it: write it as SQL."
+        raise OperatorError(what, _place(file, text, error.offset), remedy) from None
+    except lexer.SqlTextError as error:
+        raise OperatorError(error.what, _place(file, text, error.offset), "Close it.") from None
 
 
-def _split(text: str) -> tuple[Statement, ...]:
-    statements, offset = [], 0
-    for piece in sqlparse.split(text, strip_semicolon=True):
-        offset = text.index(piece, offset)
-        statements.append(Statement(piece, offset))
-        offset += len(piece)
-    return tuple(each for each in statements if len(COMMENTS.match(each.text)[0]) < len(each.text))  # type: ignore[index]
+def _require_alone(migration: Migration) -> None:
+    """Refuse a file that is to run outside a transaction and could not be repeated, or does not say it clearly."""
+    statements = migration.statements
+    if migration.alone and not (len(statements) == 1 and statements[0].repeatable):
+        raise OperatorError(
+            "runs outside a transaction, so it must be one statement that can be repeated",
+            migration.file,
+            "CREATE INDEX CONCURRENTLY IF NOT EXISTS, DROP INDEX CONCURRENTLY IF EXISTS, VALIDATE CONSTRAINT or "
+            "ALTER TYPE ADD VALUE.",
+        )
+    head = migration.text[: statements[0].code_start]
+    if not migration.alone and (found := ALONE_IN_OTHER_WORDS.search(head)):
+        where = _place(migration.file, migration.text, found.start())
+        raise OperatorError("is not how a file is kept out of a transaction", where, f"Make its first line {ALONE}")
+
+
+def _alone(text: str) -> bool:
+    return text.partition("\n")[0].rstrip() == ALONE
+
+
+def _place(file: str, text: str, offset: int) -> str:
+    line, column = position(text, offset)
+    return f"{file}:{line}:{column}"

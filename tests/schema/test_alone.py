@@ -147,3 +147,31 @@ def test_another_apply_that_does_not_end_is_told(new_database: NewDatabase, monk
         with pytest.raises(OperatorError, match="another apply is still running"):
             apply(connection, read_migrations())
         assert connection.info.transaction_status == psycopg.pq.TransactionStatus.IDLE
+
+
+def test_a_value_of_an_enum_is_added_alone_and_used_by_the_next_file(upgraded: Connection, folder: Folder) -> None:
+    files = {"20990101000000_type.sql": 'create type public."Kind" as enum (\'a\'); create table public.t (k "Kind");'}
+    apply(upgraded, folder(files))
+    files |= {
+        "20990101000001_value.sql": f"{ALONE}\nalter type public.\"Kind\" add value 'b';",
+        "20990101000002_use.sql": "alter table public.t alter column k set default 'b';",
+    }
+    # As an interrupted run leaves it: added, and not recorded.
+    upgraded.execute("alter type public.\"Kind\" add value 'b'")
+    upgraded.commit()
+    assert len(apply(upgraded, folder(files)).files) == 2
+    assert apply(upgraded, folder(files)).files == ()
+
+
+def test_a_half_built_index_with_a_quoted_name_is_built_again(upgraded: Connection, folder: Folder) -> None:
+    upgraded.execute('create schema "S 1"; create table "S 1"."T 1" ("A" int); insert into "S 1"."T 1" values (1), (1)')
+    upgraded.commit()
+    build = 'create unique index concurrently if not exists "I 1" on "S 1"."T 1" ("A")'
+    upgraded.autocommit = True
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        upgraded.execute(build)
+    upgraded.execute('truncate "S 1"."T 1"')
+    upgraded.autocommit = False
+    apply(upgraded, folder({"20990101000001_i.sql": f"{ALONE}\n{build};"}))
+    valid = 'select indisvalid from pg_index where indexrelid = to_regclass(\'"S 1"."I 1"\')'
+    assert upgraded.execute(valid).fetchone() == (True,)

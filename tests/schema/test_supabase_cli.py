@@ -1,13 +1,14 @@
 """Our ledger and the official Supabase CLI's agree in both directions, and its advisors find nothing to say."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from components.schema.apply import apply, read_live
 from components.schema.catalog import compare, read_snapshot
-from components.schema.migrations import SQL, read_migrations
+from components.schema.migrations import SQL, Migration, read_migrations
 from tests.npm import PackageMissingError
 from tests.schema.conftest import NewDatabase
 from tests.schema.supabase_cli import SupabaseCli, fetched
@@ -52,6 +53,38 @@ def test_what_the_cli_pushes_we_recognise(cli: SupabaseCli, new_database: NewDat
     assert (applied.files, applied.repaired) == ((), ())
     assert live.migrations == {migration.version: migration.digest for migration in read_migrations()}
     assert not compare(live.catalog, read_snapshot()).security
+
+
+LEDGER = "select version, statements from supabase_migrations.schema_migrations where version like '2099%' order by 1"
+# Shapes that were cut wrong before: comments behind semicolons, nested comments, names, bodies.
+SHAPES = {
+    "20990101000000_comments.sql": "-- head\nselect 1; -- one\nselect 2; /* two */ ;\n-- the end;",
+    "20990101000001_only.sql": "select 1;\n-- the end\n",
+    "20990101000002_nested.sql": "/* outer /* inner; */ still outer; */ select 1;\nselect 2;",
+    "20990101000003_names.sql": "create table public.shifts (id int primary key, begin date, finish date);"
+    "\nalter table public.shifts add column declare int, add column atomic int;"
+    "\ncreate index on public.shifts (begin);\nselect 5 # 3, '{}'::jsonb -> 'a', 1 - -1;",
+    "20990101000004_quotes.sql": "select E'it\\'s; x', U&'\\0041;', 'a''b;', $$;$$, $a$ $$;$b$ $a$;"
+    "do $do$ begin -- it's;\n perform 1; end $do$;\n\n\n-- end\n\n",
+    "20990101000005_body.sql": "create function public.two(n int) returns int begin atomic select 1;"
+    " select case when n > 1 then 2 end as end; end;\ncomment on function public.two is ';';",
+}
+
+
+def test_any_shape_of_file_is_recorded_as_the_cli_records_it_and_found_unchanged(
+    cli: SupabaseCli, new_database: NewDatabase, folder: Callable[..., tuple[Migration, ...]]
+) -> None:
+    migrations, pushed, ours = folder(SHAPES, ours=False), new_database(), new_database()
+    for name, text in SHAPES.items():
+        (cli.migrations / name).write_text(text)
+    cli(pushed, "db", "push", "--yes")
+    with ours.connect() as connection:
+        assert len(apply(connection, migrations).files) == len(SHAPES)
+        recorded = connection.execute(LEDGER).fetchall()
+    with pushed.connect() as connection:
+        assert apply(connection, migrations).files == ()
+        assert connection.execute(LEDGER).fetchall() == recorded
+    assert cli(ours, "db", "push", "--dry-run")["upToDate"] is True
 
 
 def test_the_advisors_of_supabase_have_nothing_to_say(cli: SupabaseCli, new_database: NewDatabase) -> None:
