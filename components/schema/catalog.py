@@ -14,11 +14,14 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import yaml
+
 from components.errors import OperatorError
 from components.schema.migrations import SQL
-from components.schema.rights import MARK, NAME, Right, entries, owner, rights
+from components.schema.rights import MARK, NAME, PUBLIC, Right, entries, owner, rights
 
 SNAPSHOT = SQL / "snapshot.json"
+ALLOWED = SQL / "checks" / "allowed.yaml"
 SECURITY = frozenset(
     {
         *("schema", "rls", "policy", "grants", "function", "procedure", "view"),
@@ -60,7 +63,8 @@ FOREIGN = (
 
 Catalog = Mapping[str, str]
 Allowed = Collection[tuple[str, str, str]]
-"""What is open on purpose: object path, role and verb, as `("public.leads", "anon", "insert")`."""
+"""What is open on purpose: object, role and verb, as `("public.leads", "anon", "insert")`; a function without its
+arguments. Where none is given, `sql/checks/allowed.yaml` says it."""
 
 
 @dataclass(frozen=True)
@@ -104,6 +108,19 @@ def read_snapshot(path: Path = SNAPSHOT) -> dict[str, str]:
     return content
 
 
+def read_allowed(path: Path = ALLOWED) -> frozenset[tuple[str, str, str]]:
+    """Read what is open on purpose.
+
+    Raises:
+        OperatorError: the file is no list of entries.
+    """
+    try:
+        entries_read = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
+        return frozenset((each["object"], each["role"], each["verb"].lower()) for each in entries_read or ())
+    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
+        raise OperatorError("must list object, role, verb, reason and reviewer", str(path)) from None
+
+
 def digests(catalog: Catalog) -> dict[str, str]:
     """Map each object to the first 16 hexadecimal digits of its definition's SHA-256."""
     return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in sorted(catalog.items())}
@@ -124,7 +141,7 @@ def ours(live: Catalog, expected: Catalog) -> dict[str, str]:
     return {name: text for name, text in live.items() if own(name)}
 
 
-def compare(live: Catalog, expected: Catalog, allowed: Allowed = ()) -> Differences:
+def compare(live: Catalog, expected: Catalog, allowed: Allowed | None = None) -> Differences:
     """Sort what differs between a live catalog and the snapshot into security, other and foreign."""
     own = ours(live, expected)
     found = {name: _what(name, live.get(name), expected.get(name)) for name in sorted({*own, *expected})}
@@ -136,16 +153,16 @@ def compare(live: Catalog, expected: Catalog, allowed: Allowed = ()) -> Differen
     )
 
 
-def foreign(live: Catalog, expected: Catalog, allowed: Allowed = ()) -> dict[str, str]:
+def foreign(live: Catalog, expected: Catalog, allowed: Allowed | None = None) -> dict[str, str]:
     """Return the objects that the snapshot does not hold, with their definition and that of their parts.
 
     Left out are objects that only do what `allowed` says, and the archive of a taken-over database while it is closed.
     """
-    own, open_on_purpose = ours(live, expected), set(allowed)
-    closed = live.get(f"schema {ARCHIVE}") == "rights: none"
+    own = ours(live, expected)
+    open_on_purpose = read_allowed() if allowed is None else allowed
     found: dict[str, list[str]] = {}
     for name in sorted(live.keys() - own.keys()):
-        if closed and (name == f"schema {ARCHIVE}" or path_of(name).startswith(f"{ARCHIVE}.")):
+        if is_archived(name, live):
             continue
         found.setdefault(_head(name, live, own), []).append(f"{name}: {live[name]}")
     return {
@@ -170,7 +187,7 @@ def describe(name: str, live: Catalog) -> str:
     return _shortened(f"{who}: {what}{_caution(name, live)}", LONGEST_LINE)
 
 
-def readable(live: Catalog, expected: Catalog, allowed: Allowed = ()) -> dict[str, str]:
+def readable(live: Catalog, expected: Catalog, allowed: Allowed | None = None) -> dict[str, str]:
     """Return the digests of the snapshot, and beside them an entry for each difference that says what it is.
 
     `policy public.deals.deals_member: using (true)`, or the line of `describe`. Reports show names and no values.
@@ -184,7 +201,7 @@ def readable(live: Catalog, expected: Catalog, allowed: Allowed = ()) -> dict[st
 
 
 def found(
-    live: Catalog, expected: Catalog, *, pending: bool, recorded: Iterable[str], allowed: Allowed = ()
+    live: Catalog, expected: Catalog, *, pending: bool, recorded: Iterable[str], allowed: Allowed | None = None
 ) -> dict[str, str]:
     """Return the value of the input `catalog` that a live database stands for.
 
@@ -236,11 +253,22 @@ def _head(name: str, live: Catalog, own: Catalog) -> str:
     return table if table in live and table not in own else head
 
 
-def _only_allowed(name: str, live: Catalog, allowed: set[tuple[str, str, str]]) -> bool:
-    path = path_of(name)
-    if not any(path == entry[0] for entry in allowed):
-        return False
-    return all((path, right.role, right.privilege.lower()) in allowed for right in rights(rights_text(name, live)))
+def is_archived(name: str, live: Catalog) -> bool:
+    """Return whether an object belongs to the archive of a taken-over database, and that is closed to everybody."""
+    inside = name == f"schema {ARCHIVE}" or path_of(name).startswith(f"{ARCHIVE}.")
+    return inside and live.get(f"schema {ARCHIVE}") == "rights: none"
+
+
+def is_allowed(name: str, right: Right, allowed: Allowed) -> bool:
+    """Return whether a right on an object is open on purpose; PUBLIC is anon and authenticated."""
+    path = path_of(name).partition("(")[0]
+    roles = ("anon", "authenticated") if right.role == PUBLIC else (right.role,)
+    return all((path, role, right.privilege.lower()) in allowed for role in roles)
+
+
+def _only_allowed(name: str, live: Catalog, allowed: Allowed) -> bool:
+    held = rights(rights_text(name, live))
+    return bool(held) and all(is_allowed(name, right, allowed) for right in held)
 
 
 def _may(held: Iterable[Right]) -> Iterator[str]:

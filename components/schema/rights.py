@@ -12,7 +12,7 @@ RIGHT = re.compile(
     r"(?P<option> with grant option)?(?:, |$)"
 )
 MARK = "rights: "
-OWNER = "OWNER"
+OWNER, PUBLIC = "OWNER", "PUBLIC"
 # The role that deploys; the catalog calls it so whatever its name is.
 DEPLOYER = "postgres"
 
