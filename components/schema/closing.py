@@ -1,16 +1,16 @@
 """Close foreign objects to the API: `python -m components.schema.closing [--write]`.
 
 Foreign is what `sql/snapshot.json` does not hold. What such an object lets anon, authenticated and PUBLIC do is listed;
-`--write` takes it away, each right in a savepoint of its own. Nothing else changes: no row-level security, no other
-role, no object of ours, nothing that `sql/checks/allowed.yaml` names. The database is the one of DATABASE_URL; standard
-input may hold a JSON list of the objects that the stack's state knows, which an older migration made. Prints
-`{open, closed, undo, left}` as JSON.
+`--write` takes away what was shown before, each right in a savepoint of its own. Nothing else changes: no row-level
+security, no other role, no object of ours, nothing that `sql/checks/allowed.yaml` names. The database is the one of
+DATABASE_URL. Standard input is JSON: `recorded`, the objects that the stack's state knows, which an older migration may
+have made, and `shown`, the lines of an earlier list. Prints `{open, closed, undo, left}` as JSON.
 """
 
 import argparse
 import json
 import sys
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -39,31 +39,27 @@ NOUNS = {
 
 @dataclass(frozen=True)
 class Opening:
-    """What one foreign object lets one role do.
+    """One right that one of these roles has on a foreign object.
 
     Attributes:
-        name: the object of the catalog that tells the rights.
-        role: PUBLIC, anon or authenticated.
+        name: the object of the catalog that tells the right.
         target: the object as GRANT and REVOKE take it.
-        held: the rights.
         owner: whose object it is.
+        right: role and privilege.
     """
 
     name: str
-    role: str
     target: str
-    held: frozenset[Right]
     owner: str
+    right: Right
 
     @property
     def revoke(self) -> str:
         """The statement that closes it. Without CASCADE, which would take rights from other roles."""
-        what = ", ".join(sorted(right.what for right in self.held))
-        return f"revoke {what} on {self.target} from {self.role}"
+        return f"revoke {self.right.what} on {self.target} from {self.right.role}"
 
     def __str__(self) -> str:
-        what = ", ".join(sorted(right.what.lower() for right in self.held))
-        return f"{self.target}, owner {self.owner}: {self.role} may {what}"
+        return f"{self.target}, owner {self.owner}: {self.right.role} may {self.right.what.lower()}"
 
 
 @dataclass
@@ -92,24 +88,21 @@ def openings(live: Catalog, expected: Catalog, allowed: catalog.Allowed | None =
         if kind_of(name) not in NOUNS or catalog.is_archived(name, live):
             continue
         noun = "sequence" if f"sequence {path_of(name)}" in live else NOUNS[kind_of(name)]
-        held = [
-            right
-            for right in rights(live[name])
-            if right.role in TAKEN_FROM and not catalog.is_allowed(name, right, on_purpose)
-        ]
-        for role in dict.fromkeys(right.role for right in held):
-            of_role = frozenset(right for right in held if right.role == role)
-            found.append(Opening(name, role, f"{noun} {path_of(name)}", of_role, owner(live[name])))
+        for right in rights(live[name]):
+            if right.role in TAKEN_FROM and not catalog.is_allowed(name, right, on_purpose):
+                found.append(Opening(name, f"{noun} {path_of(name)}", owner(live[name]), right))
     return found
 
 
-def close(connection: psycopg.Connection[Any], recorded: Iterable[str] = (), *, write: bool) -> Closed:
-    """Find the openings of foreign objects and, with `write`, take them away.
+def close(
+    connection: psycopg.Connection[Any], recorded: Iterable[str] = (), shown: Collection[str] | None = None
+) -> Closed:
+    """Find the openings of foreign objects, and take away those that an operator has seen.
 
     Args:
         connection: as the role that deploys, outside a transaction; committed when something was closed.
         recorded: objects that the stack's state knows: not foreign although the snapshot lacks them.
-        write: change the database.
+        shown: lines of `Closed.open`; without it nothing is changed.
 
     Raises:
         OperatorError: the database refused or went away; nothing was closed.
@@ -121,8 +114,8 @@ def close(connection: psycopg.Connection[Any], recorded: Iterable[str] = (), *, 
         known = {**catalog.read_snapshot(), **{name: live[name] for name in recorded if name in live}}
         found = openings(live, known)
         result = Closed(open=[str(each) for each in found])
-        if write and found:
-            reasons = {each: _try(connection, each) for each in found}
+        if wanted := [each for each in found if str(each) in (shown or ())]:
+            reasons = {each: _try(connection, each) for each in wanted}
             after = _read(connection)
             for each, reason in reasons.items():
                 _judge(result, each, reason, after)
@@ -140,10 +133,10 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m components.schema.closing", description=__doc__)
     parser.add_argument("--write", action="store_true", help="take the rights away")
     arguments = parser.parse_args()
-    recorded = [] if sys.stdin.isatty() else json.loads(sys.stdin.read() or "[]")
+    given = json.loads(sys.stdin.read() or "{}")
     try:
         with connect_from_environment() as connection:
-            result = close(connection, recorded, write=arguments.write)
+            result = close(connection, given.get("recorded", ()), given["shown"] if arguments.write else None)
     except OperatorError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -161,8 +154,8 @@ def _try(connection: psycopg.Connection[Any], opening: Opening) -> str:
     try:
         with connection.transaction():
             connection.execute(opening.revoke.encode())
-    except psycopg.errors.DependentPrivilegeDescriptorsStillExist:
-        return f"{opening.role} passed it on to others; revoke that first"
+    except psycopg.errors.DependentObjectsStillExist:
+        return f"{opening.right.role} passed it on to others; revoke that first"
     except psycopg.DatabaseError as error:
         if error.sqlstate is None:
             raise
@@ -173,17 +166,11 @@ def _try(connection: psycopg.Connection[Any], opening: Opening) -> str:
 
 def _judge(result: Closed, opening: Opening, reason: str, after: Catalog) -> None:
     """Tell from the rights afterwards what one REVOKE did."""
-    left = opening.held & set(rights(after.get(opening.name, "")))
-    gone = opening.held - left
-    if gone:
-        result.closed.append(str(_part(opening, gone)))
-        result.undo += sorted(right.grant(opening.target) for right in gone)
-    if left:
-        result.left.append(f"{_part(opening, left)} ({reason})")
-
-
-def _part(opening: Opening, held: frozenset[Right]) -> Opening:
-    return Opening(opening.name, opening.role, opening.target, held, opening.owner)
+    if opening.right in rights(after.get(opening.name, "")):
+        result.left.append(f"{opening} ({reason})")
+    else:
+        result.closed.append(str(opening))
+        result.undo.append(opening.right.grant(opening.target))
 
 
 if __name__ == "__main__":
