@@ -33,7 +33,11 @@ def run_tool(
     done = subprocess.run(
         [sys.executable, *command],
         cwd=workspace.root,
-        env={**workspace.environment, "DATABASE_URL": schema["dsn"], "PGPASSWORD": schema["db_password"]},
+        env={
+            **workspace.environment,
+            "DATABASE_URL": schema["dsn"],
+            "PGPASSWORD": schema["db_password"],
+        },
         input=given,
         capture_output=True,
         text=True,

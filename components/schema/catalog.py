@@ -201,7 +201,12 @@ def readable(live: Catalog, expected: Catalog, allowed: Allowed | None = None) -
 
 
 def found(
-    live: Catalog, expected: Catalog, *, pending: bool, recorded: Iterable[str], allowed: Allowed | None = None
+    live: Catalog,
+    expected: Catalog,
+    *,
+    pending: bool,
+    recorded: Iterable[str],
+    allowed: Allowed | None = None,
 ) -> dict[str, str]:
     """Return the value of the input `catalog` that a live database stands for.
 

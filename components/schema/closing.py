@@ -95,7 +95,9 @@ def openings(live: Catalog, expected: Catalog, allowed: catalog.Allowed | None =
 
 
 def close(
-    connection: psycopg.Connection[Any], recorded: Iterable[str] = (), shown: Collection[str] | None = None
+    connection: psycopg.Connection[Any],
+    recorded: Iterable[str] = (),
+    shown: Collection[str] | None = None,
 ) -> Closed:
     """Find the openings of foreign objects, and take away those that an operator has seen.
 
@@ -111,7 +113,10 @@ def close(
         # REVOKE waits for whoever changes the object, and must not hold up others for long.
         connection.execute("set local lock_timeout = '5s'")
         live = _read(connection)
-        known = {**catalog.read_snapshot(), **{name: live[name] for name in recorded if name in live}}
+        known = {
+            **catalog.read_snapshot(),
+            **{name: live[name] for name in recorded if name in live},
+        }
         found = openings(live, known)
         result = Closed(open=[str(each) for each in found])
         if wanted := [each for each in found if str(each) in (shown or ())]:

@@ -11,7 +11,7 @@ with image as materialized (
     '{dashboard_user,pgbouncer,pgsodium_keyholder,pgsodium_keyiduser,pgsodium_keymaker,pgtle_admin,
       supabase_admin,supabase_auth_admin,supabase_etl_admin,supabase_functions_admin,
       supabase_read_only_user,supabase_realtime_admin,supabase_replication_admin,
-      supabase_storage_admin,supabase_superuser,supabase_privileged_role}'::text[] as roles,
+      supabase_storage_admin,supabase_privileged_role}'::text[] as roles,
     '{anon,authenticated,service_role,authenticator}'::text[] as api,
     '{authenticator>anon,authenticator>authenticated,authenticator>service_role,
       pgsodium_keyholder>pgsodium_keyiduser,pgsodium_keymaker>pgsodium_keyholder,
@@ -52,7 +52,8 @@ person as materialized (
     r.rolname <> current_user and (r.rolsuper or v.visitor or r.rolname = any (i.roles)) as image
   from pg_catalog.pg_roles r cross join image i cross join lateral (
     -- Logins that the Management API gives for minutes.
-    select r.rolname ~ '^cli_login_' and coalesce(r.rolvaliduntil < now() + interval '1 day', false)
+    select r.rolname ~ '^cli_login_'
+        and (not r.rolcanlogin or coalesce(r.rolvaliduntil < now() + interval '1 day', false))
       -- Logins of local mode, where projects share a server. On Supabase the database is `postgres`.
       or current_database() <> 'postgres' and exists (select from pg_catalog.pg_database d
         where r.rolname in ('postgres.' || d.datname, 'authenticator_' || d.datname,
@@ -72,7 +73,8 @@ space as materialized (
 ),
 relation as materialized (
   select c.oid, c.relname, c.relkind, c.relowner, c.relacl, c.reloptions, c.relrowsecurity, c.relforcerowsecurity,
-    c.relpersistence, c.relreplident, c.relpartbound, n.nspname, n.name || '.' || pg_catalog.quote_ident(c.relname) as name,
+    c.relpersistence, c.relreplident, c.relpartbound, n.nspname,
+    n.name || '.' || pg_catalog.quote_ident(c.relname) as name,
     o.name as owner, e.objid is not null as extension,
     e.objid is not null or n.image and case n.nspname
       -- The ledger belongs to the Supabase CLI, whoever ran it first.
@@ -103,7 +105,8 @@ type as materialized (
       where e.classid = 'pg_catalog.pg_type'::regclass and e.objid = t.oid)
 ),
 owned as (
-  select 'relation' as kind, r.oid, r.relowner as owner, r.image, r.extension, r.nspname, false as definer, r.relacl as acl
+  select 'relation' as kind, r.oid, r.relowner as owner, r.image, r.extension, r.nspname, false as definer,
+    r.relacl as acl
   from relation r
   union all
   select 'routine', f.oid, f.proowner, f.image, f.extension, f.nspname, f.prosecdef,
@@ -199,7 +202,8 @@ role_found as (
   where not p.image and not p.deployer and p.rolname !~ '^pg_'
     and (p.api or p.rolcanlogin or p.rolbypassrls or p.rolcreaterole or p.rolsuper or p.rolreplication
       or exists (select from pg_catalog.pg_shdepend d where d.refclassid = 'pg_catalog.pg_authid'::regclass
-        and d.refobjid = p.oid and d.dbid = (select oid from pg_catalog.pg_database where datname = current_database())))
+        and d.refobjid = p.oid
+        and d.dbid = (select oid from pg_catalog.pg_database where datname = current_database())))
 )
 select 'schema ' || n.name as object, 'rights: ' || concat_ws('; ',
   case when n.image then n.owner || ': OWNER' end,
@@ -312,10 +316,12 @@ from pg_catalog.pg_default_acl d join person o on o.oid = d.defaclrole and not o
   left join space n on n.oid = d.defaclnamespace join given on given.kind = 'default' and given.oid = d.oid
 where d.defaclnamespace = 0 or not n.image
 union all
-select 'publication ' || pg_catalog.quote_ident(p.pubname), concat_ws(' ', case when p.puballtables then 'all tables' end,
+select 'publication ' || pg_catalog.quote_ident(p.pubname), concat_ws(' ',
+  case when p.puballtables then 'all tables' end,
   case when p.pubinsert then 'insert' end, case when p.pubupdate then 'update' end,
   case when p.pubdelete then 'delete' end, case when p.pubtruncate then 'truncate' end,
-  case when p.pubviaroot then 'via root' end) || '; rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
+  case when p.pubviaroot then 'via root' end)
+  || '; rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
 from pg_catalog.pg_publication p join person o on o.oid = p.pubowner
 -- The image makes it empty, in the name of `postgres`.
 where not o.image and (p.pubname <> 'supabase_realtime' or p.puballtables) or o.image and p.puballtables
@@ -334,12 +340,13 @@ from pg_catalog.pg_publication_namespace m join pg_catalog.pg_publication p on p
 union all
 select 'subscription ' || pg_catalog.quote_ident(s.subname), case when s.subenabled then 'enabled' else 'disabled' end
   || '; rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
-from pg_catalog.pg_subscription s join person o on o.oid = s.subowner and not o.image
+from pg_catalog.pg_subscription s join person o on o.oid = s.subowner
 where s.subdbid = (select oid from pg_catalog.pg_database where datname = current_database())
 union all
 select 'event-trigger ' || pg_catalog.quote_ident(t.evtname), concat_ws(' ', 'on', t.evtevent,
   array_to_string(t.evttags, ', '), 'calls', coalesce(f.name, t.evtfoid::regproc::text),
-  case t.evtenabled when 'D' then '(disabled)' end) || '; rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
+  case t.evtenabled when 'D' then '(disabled)' end)
+  || '; rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
 from pg_catalog.pg_event_trigger t join person o on o.oid = t.evtowner left join routine f on f.oid = t.evtfoid
 where not (o.image and coalesce(f.image, true)) and not exists (select from member_of_extension e
   where e.classid = 'pg_catalog.pg_event_trigger'::regclass and e.objid = t.oid)
@@ -360,7 +367,8 @@ union all
 select 'user-mapping ' || pg_catalog.quote_ident(m.srvname) || ' for ' || coalesce(g.name, 'PUBLIC'), 'exists'
 from pg_catalog.pg_user_mappings m left join person g on g.oid = m.umuser
 union all
-select 'foreign-data-wrapper ' || pg_catalog.quote_ident(w.fdwname), 'rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
+select 'foreign-data-wrapper ' || pg_catalog.quote_ident(w.fdwname),
+  'rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
 from pg_catalog.pg_foreign_data_wrapper w join person o on o.oid = w.fdwowner
 where not exists (select from member_of_extension e
   where e.classid = 'pg_catalog.pg_foreign_data_wrapper'::regclass and e.objid = w.oid)
@@ -372,7 +380,8 @@ from pg_catalog.pg_cast c
 where c.oid >= 16384 and not exists (select from member_of_extension e
   where e.classid = 'pg_catalog.pg_cast'::regclass and e.objid = c.oid)
 union all
-select 'operator ' || p.oid::regoperator, 'calls ' || p.oprcode::regprocedure || '; rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
+select 'operator ' || p.oid::regoperator,
+  'calls ' || p.oprcode::regprocedure || '; rights: ' || coalesce(nullif(o.name, 'postgres') || ': OWNER', 'none')
 from pg_catalog.pg_operator p join person o on o.oid = p.oprowner join space n on n.oid = p.oprnamespace
 where not (n.image and o.image) and not exists (select from member_of_extension e
   where e.classid = 'pg_catalog.pg_operator'::regclass and e.objid = p.oid)
@@ -388,7 +397,7 @@ from role_found r where not r.api or r.attributes <> ''
 union all
 -- Values may be secrets, so only those of known settings are read. Time limits let nobody in.
 select 'setting ' || coalesce(p.name, 'database') || ' ' || split_part(x.line, '=', 1),
-  case when x.line ~ '^(pgrst\.db_|search_path=|role=|session_preload_libraries=|row_security=|session_replication_role=)'
+  case when x.line ~ '^(pgrst\.db_\w+|role|row_security|search_path|session_(preload_libraries|replication_role))='
     then substr(x.line, strpos(x.line, '=') + 1) else 'set' end
 from pg_catalog.pg_db_role_setting s left join person p on p.oid = s.setrole
   cross join lateral (select replace(line, '\', '') as line from unnest(s.setconfig) line) x

@@ -1,4 +1,4 @@
-"""What somebody made by hand in a client's database: named by drift until it is gone, closed when an operator says so."""
+"""What somebody made by hand in a client's database: named until it is gone, closed when an operator says so."""
 
 import json
 
@@ -64,12 +64,17 @@ def test_what_no_migration_made_stays_in_sight_until_it_is_gone(make_client: Mak
     assert not any(refused(client, statement) for statement in READS)
 
     client.query("alter table leads_import add phone text; grant insert on leads_import to anon")
-    assert named(client) == (1, [NAMED[0], NAMED[1].replace("may select", "may insert, select"), NAMED[2]])
+    assert named(client) == (
+        1,
+        [NAMED[0], NAMED[1].replace("may select", "may insert, select"), NAMED[2]],
+    )
     client.query("drop view all_contacts; drop function all_users; drop table leads_import")
     assert named(client) == (0, [])
 
 
-def test_foreign_objects_are_closed_when_an_operator_says_so_and_nothing_is_dropped(make_client: MakeClient) -> None:
+def test_foreign_objects_are_closed_when_an_operator_says_so_and_nothing_is_dropped(
+    make_client: MakeClient,
+) -> None:
     client = make_client("closing")
     assert client("up")[0] == 0
     client.query(BY_HAND + "; grant select on contacts to anon")
