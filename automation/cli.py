@@ -328,13 +328,14 @@ def _confirm(clients: list[str], verb: str, what: str, *, as_json: bool) -> None
 
 def _show_drift(run: Session, findings: list[Drift]) -> None:
     rows = [
-        (finding.client, origin, change.operation, change.resource, ", ".join(change.properties))
+        (finding.client, origin, change.operation, change.resource, path)
         for finding in findings
         for origin, changes in (("this program", finding.program), ("by hand", finding.hand))
         for change in changes
+        for path in change.properties or ("",)
     ]
     if rows:
-        run.screen.table("", ("client", "origin", "operation", "resource", "properties"), rows)
+        run.screen.table("", ("client", "origin", "operation", "resource", "property"), rows)
     clean = [finding.client for finding in findings if not (finding.error or finding.program or finding.hand)]
     if clean:
         run.screen.say(f"No drift: {', '.join(clean)}", "green")

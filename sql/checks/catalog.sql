@@ -65,7 +65,8 @@ member_of_extension as materialized (
 ),
 space as materialized (
   select n.oid, n.nspname, n.nspowner, n.nspacl, pg_catalog.quote_ident(n.nspname) as name, o.name as owner,
-    n.nspname <> 'public' and (n.nspname = 'supabase_migrations' or o.image or exists (
+    -- The image makes `extensions` in the name of `postgres`.
+    n.nspname <> 'public' and (n.nspname in ('extensions', 'supabase_migrations') or o.image or exists (
       select from member_of_extension e
       where e.classid = 'pg_catalog.pg_namespace'::regclass and e.objid = n.oid)) as image
   from pg_catalog.pg_namespace n join person o on o.oid = n.nspowner
@@ -106,26 +107,27 @@ type as materialized (
 ),
 owned as (
   select 'relation' as kind, r.oid, r.relowner as owner, r.image, r.extension, r.nspname, false as definer,
-    r.relacl as acl
+    r.relacl as acl, 'pg_catalog.pg_class'::regclass as class
   from relation r
   union all
   select 'routine', f.oid, f.proowner, f.image, f.extension, f.nspname, f.prosecdef,
-    coalesce(f.proacl, acldefault('f', f.proowner))
+    coalesce(f.proacl, acldefault('f', f.proowner)), 'pg_catalog.pg_proc'::regclass
   from routine f
   union all
-  select 'schema', n.oid, n.nspowner, n.image, false, n.nspname, false, n.nspacl from space n
+  select 'schema', n.oid, n.nspowner, n.image, false, n.nspname, false, n.nspacl, null from space n
   union all
-  select 'type', t.oid, t.typowner, false, false, '', false, t.typacl from type t
+  select 'type', t.oid, t.typowner, false, false, '', false, t.typacl, null from type t
   union all
-  select 'server', s.oid, s.srvowner, false, false, '', false, s.srvacl from pg_catalog.pg_foreign_server s
+  select 'server', s.oid, s.srvowner, false, false, '', false, s.srvacl, null
+  from pg_catalog.pg_foreign_server s
   union all
-  select 'database', d.oid, d.datdba, true, false, '', false, d.datacl
+  select 'database', d.oid, d.datdba, true, false, '', false, d.datacl, null
   from pg_catalog.pg_database d where d.datname = current_database()
   union all
-  select 'parameter', p.oid, 0, true, false, '', false, p.paracl from pg_catalog.pg_parameter_acl p
+  select 'parameter', p.oid, 0, true, false, '', false, p.paracl, null from pg_catalog.pg_parameter_acl p
   union all
   select 'default', d.oid, d.defaclrole, false, false,
-    case when d.defaclnamespace = 0 then '*' else '' end, false, d.defaclacl
+    case when d.defaclnamespace = 0 then '*' else '' end, false, d.defaclacl, null
   from pg_catalog.pg_default_acl d
 ),
 acl as (
@@ -154,12 +156,15 @@ privilege as (
       -- Built in, and stored only where something else was changed.
       when acl.kind = 'default' and acl.nspname = '*' and acl.grantee = 0
         then acl.privilege_type not in ('EXECUTE', 'USAGE')
-      -- The image gives the API and itself the right to look up names in public, and on some all.
-      when acl.kind = 'schema' and acl.nspname = 'public' then not coalesce(g.image or g.rolname ~ '^pg_', false)
+      -- The image lets the API and itself look up names in these, and some images let themselves do all.
+      when acl.kind = 'schema' and acl.nspname in ('extensions', 'public') then not coalesce(g.image or g.rolname ~ '^pg_', false)
         and not (coalesce(g.api, true) and acl.privilege_type = 'USAGE' and not acl.is_grantable)
       when not acl.image then acl.privilege_type = 'OWNER' or not coalesce(g.rolsuper, false)
       when coalesce(g.image, false) or acl.kind = 'database' and acl.privilege_type <> 'CREATE' then false
       when acl.kind in ('database', 'parameter') then true
+      when acl.extension and exists (select from pg_catalog.pg_init_privs b, aclexplode(b.initprivs) x
+        where b.classoid = acl.class and b.objoid = acl.oid and b.objsubid = 0
+          and (x.grantee, x.privilege_type) = (acl.grantee, acl.privilege_type)) then false
       -- What everybody may do by default is no gift of somebody's.
       when not giver.image then acl.kind <> 'routine' or acl.grantee <> 0 or not acl.extension
       -- What Supabase itself gives where it gives nothing to the API.
