@@ -12,6 +12,7 @@ import typer
 
 from automation.arguments import Verbs
 from automation.clients import ProvisioningJob, choose_clients, write_client
+from automation.closing import close_and_bring_up, list_foreign
 from automation.departure import depart, orphaned_stacks, outside
 from automation.diagnosis import examine
 from automation.drift import Drift, find_drift
@@ -24,6 +25,8 @@ from automation.session import Session, session
 from automation.trial import told, try_sql
 from automation.workspace import Workspace
 from components.errors import OperatorError
+
+NOT_LOOKED = "live systems not looked at; add --refresh"
 
 app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
 
@@ -72,17 +75,32 @@ def up(
         list[str] | None,
         typer.Option(metavar="NAME", help="With --refresh: a resource that is gone, though no token shows it."),
     ] = None,
+    close: Annotated[
+        bool,
+        typer.Option(
+            "--close-foreign",
+            help="With --refresh: take from anon, authenticated and PUBLIC what objects of no migration let them do.",
+        ),
+    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="With --close-foreign: do not ask.")] = False,
     as_json: Json = False,
 ) -> None:
     """Create or update clients."""
     with session("up", local=local, as_json=as_json) as run:
+        if close and not refresh:
+            raise OperatorError("needs --refresh", "up --close-foreign", "Nothing was changed.")
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
-        results = run.run(
-            chosen,
-            lambda client, _: run.bring_up(client, refresh=refresh, gone=gone or ()),
-            parallel=parallel,
-            writes=True,
-        )
+        opened = list_foreign(run, chosen, parallel=parallel) if close else {}
+        if any(opened.values()) and not yes:
+            named = [client for client in chosen if opened.get(client)]
+            _confirm(named, "up --close-foreign", "close all of it", as_json=as_json)
+
+        def act(client: str, engine: Engine) -> ClientResult:
+            if not close:
+                return run.bring_up(client, refresh=refresh, gone=gone or ())
+            return close_and_bring_up(run, client, engine, opened.get(client))
+
+        results = run.run(chosen, act, parallel=parallel, writes=True)
         run.screen.steps_table(results)
         run.end(results)
 
@@ -96,13 +114,15 @@ def preview(
     local: Local = False,
     sql: Annotated[bool, typer.Option("--try-sql", help="Try pending migrations on a clone of the catalog.")] = False,
     live: Annotated[bool, typer.Option("--on-live", help="With --try-sql: on the database, rolled back.")] = False,
+    refresh: Annotated[bool, typer.Option("--refresh", help="Look at the live systems first.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show what `up` would do."""
+    """Show what `up` would do, from state; with --refresh against what the live systems hold now."""
     with session("preview", local=local, as_json=as_json) as run:
 
         def act(client: str, engine: Engine) -> ClientResult:
-            planned = _planned(client, engine.preview(on_step=run.screen.on_step(client)))
+            outcome = engine.preview(refresh=refresh, on_step=run.screen.on_step(client))
+            planned = _planned(client, outcome, refreshed=refresh)
             if not sql or planned.error:
                 return planned
             found = try_sql(run.workspace(writes=False), engine.resources(secrets=True), live=live)
@@ -114,6 +134,8 @@ def preview(
         results = run.run(chosen, act, parallel=parallel)
         rows = [(result.client, str(len(result.data.get("changes", ()))), result.error or "") for result in results]
         run.screen.table("", ("client", "changes", "error"), rows)
+        if not refresh:
+            run.screen.say(NOT_LOOKED)
         run.end(results)
 
 
@@ -253,7 +275,7 @@ def destroy(
         if any(found.error for found in plans):
             run.end(plans)
         if any(found.data["delete"] or found.data["outside"] for found in plans) and not yes:
-            _confirm(chosen, as_json=as_json)
+            _confirm(chosen, "destroy", "delete all of it", as_json=as_json)
 
         def act(client: str, engine: Engine) -> ClientResult:
             return depart(client, engine, run.workspace(writes=True), run.screen.on_step(client))
@@ -276,7 +298,7 @@ def _orphans(run: Session) -> list[ClientResult]:
     return [ClientResult(name, CHANGES, orphan) for name in found]
 
 
-def _planned(client: str, outcome: Outcome) -> ClientResult:
+def _planned(client: str, outcome: Outcome, *, refreshed: bool) -> ClientResult:
     changes = [
         {"name": step.name, "type": step.type, "operation": step.operation, "properties": step.changed}
         | {"unknown_only": step.unknown_only, "simulated": step.simulated}
@@ -284,7 +306,8 @@ def _planned(client: str, outcome: Outcome) -> ClientResult:
         if not is_component(step.type)
     ]
     code = FAILED if outcome.error else CHANGES if changes else DONE
-    return ClientResult(client, code, {"changes": changes, "seconds": round(outcome.seconds, 2)}, outcome.error)
+    data = {"changes": changes, "seconds": round(outcome.seconds, 2), "live_systems_looked_at": refreshed}
+    return ClientResult(client, code, data, outcome.error)
 
 
 def _plan_lines(plan: ClientResult) -> list[str]:
@@ -303,22 +326,23 @@ def _doomed(client: str, engine: Engine, workspace: Workspace) -> ClientResult:
     return ClientResult(client, DONE, {**data, "outside": outside(client, engine, workspace)})
 
 
-def _confirm(clients: list[str], *, as_json: bool) -> None:
+def _confirm(clients: list[str], verb: str, what: str, *, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
-        raise OperatorError("needs --yes where nobody can answer", "destroy")
-    if typer.prompt(f"Type {' '.join(clients)} to delete all of it") != " ".join(clients):
-        raise OperatorError("not confirmed", "destroy", "Nothing was deleted.")
+        raise OperatorError("needs --yes where nobody can answer", verb, "Nothing was changed.")
+    if typer.prompt(f"Type {' '.join(clients)} to {what}") != " ".join(clients):
+        raise OperatorError("not confirmed", verb, "Nothing was changed.")
 
 
 def _show_drift(run: Session, findings: list[Drift]) -> None:
     rows = [
-        (finding.client, origin, change.operation, change.resource, ", ".join(change.properties))
+        (finding.client, origin, change.operation, change.resource, path)
         for finding in findings
         for origin, changes in (("this program", finding.program), ("by hand", finding.hand))
         for change in changes
+        for path in change.properties or ("",)
     ]
     if rows:
-        run.screen.table("", ("client", "origin", "operation", "resource", "properties"), rows)
+        run.screen.table("", ("client", "origin", "operation", "resource", "property"), rows)
     clean = [finding.client for finding in findings if not (finding.error or finding.program or finding.hand)]
     if clean:
         run.screen.say(f"No drift: {', '.join(clean)}", "green")

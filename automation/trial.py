@@ -1,11 +1,10 @@
 """Trying a client's pending migrations without keeping anything, in a process of its own."""
 
-import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from automation.database_tool import run_tool, schema_in_state
 from automation.workspace import Workspace
 from components.errors import OperatorError
 
@@ -25,25 +24,12 @@ def try_sql(workspace: Workspace, resources: Sequence[Mapping[str, Any]], *, liv
     Raises:
         OperatorError: there is no database yet, or the migrations fail on it.
     """
-    state = {resource["urn"].split("::", 3)[3]: resource["outputs"] for resource in resources}
-    schema = state.get("schema")
+    schema = schema_in_state(resources)
     if schema is None:
         raise OperatorError("has no schema yet to try SQL on", "preview --try-sql", "Run up first.")
-    command = [sys.executable, "-m", MODULE]
-    done = subprocess.run(
-        [*command, "--live"] if live else [sys.executable, "-m", "emulators.scratch", *command],
-        cwd=workspace.root,
-        env={**workspace.environment, "DATABASE_URL": schema["dsn"], "PGPASSWORD": schema["db_password"]},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    if done.returncode == 2:
-        raise OperatorError(done.stderr.strip() or "no reason given")
-    if done.returncode:
-        raise OperatorError(f"broke off: {(done.stderr.strip().splitlines() or [''])[-1]}", f"python -m {MODULE}")
-    found: dict[str, Any] = json.loads(done.stdout)
-    return found
+    if live:
+        return run_tool(workspace, schema, ["-m", MODULE, "--live"])
+    return run_tool(workspace, schema, ["-m", "emulators.scratch", sys.executable, "-m", MODULE])
 
 
 def told(found: Mapping[str, Any]) -> list[str]:

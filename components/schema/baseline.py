@@ -75,7 +75,7 @@ def differences(connection: psycopg.Connection[Any]) -> Iterator[str]:
     found = catalog.compare(read_live(connection).catalog, catalog.read_snapshot())
     for kind, objects in (("security", found.security), ("tables", found.other)):
         yield from (f"{kind}: {name} ({what})" for name, what in objects.items())
-    yield from (f"not ours: {name}" for name in found.foreign)
+    yield from (f"not ours: {line}" for line in found.foreign.values())
 
 
 def take_over(connection: psycopg.Connection[Any], columns: Columns) -> list[str]:
@@ -144,7 +144,7 @@ def _replace(connection: psycopg.Connection[Any], recorded: set[str]) -> list[st
     found = catalog.compare(run(connection, migrations, None)[1], catalog.read_snapshot())
     if found.security:
         raise OperatorError(f"security would not be as reviewed: {', '.join(found.security)}", "database")
-    return [f"{name}: not ours, may rely on the old tables" for name in found.foreign]
+    return [f"{line}. Not ours, may rely on the old tables" for line in found.foreign.values()]
 
 
 def _switch(connection: psycopg.Connection[Any], verb: str) -> None:

@@ -1,6 +1,6 @@
 """The schema in the database of one project, reached by way of the Management API. Knows no Pulumi."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -59,8 +59,8 @@ def apply_schema(
     return {**_digests(applied.live), "version": migrations[-1].version, "dsn": address.dsn, "applied_at": applied_at}
 
 
-def read_schema(ref: str, password: str) -> dict[str, Any] | None:
-    """What the database of a project holds now.
+def read_schema(ref: str, password: str, recorded: Iterable[str] = ()) -> dict[str, Any] | None:
+    """What the database of a project holds now; `recorded` are the objects of the catalog in the state.
 
     Returns:
         the values that differ from what was recorded, or may: nothing for a paused project, an empty password for
@@ -84,8 +84,8 @@ def read_schema(ref: str, password: str) -> dict[str, Any] | None:
     live, mark = found
     files, snapshot = {each.version: each.digest for each in read_migrations()}, catalog.read_snapshot()
     # Only a database that all migrations have reached can be told from the snapshot in words.
-    told = {"catalog": catalog.readable(live.catalog, snapshot)} if live.migrations == files else {}
-    return {**_digests(live), **told, **mark, "version": max(live.migrations, default=""), "dsn": address.dsn}
+    told = catalog.found(live.catalog, snapshot, pending=live.migrations != files, recorded=recorded)
+    return {**_digests(live), "catalog": told, **mark, "version": max(live.migrations, default=""), "dsn": address.dsn}
 
 
 def _read(ref: str, address: DatabaseAddress, password: str) -> tuple[Live, dict[str, str]] | None:

@@ -5,17 +5,32 @@ closed even so: row-level security first, then what was opened is taken away, th
 """
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from components.errors import OperatorError
 from components.schema import catalog
-from components.schema.catalog import Catalog
+from components.schema.catalog import Catalog, kind_of, path_of, relation_of
+from components.schema.rights import DEPLOYER, MARK, owner, rights
 
-ROLES = "public, anon, authenticated, service_role, workflows"
-RIGHT = re.compile(r"(?P<right>[A-Z]+(?: \([^)]*\))?)(?P<option> with grant option)?(?:, |$)")
+# Options of a view, and its query.
+VIEW = re.compile(r"((?:\w+=\w+(?:, )?)*)\s*(.*)", re.DOTALL)
+# Who may hold rights on a function by default: PUBLIC as Postgres does it, the others as Supabase does.
+BY_DEFAULT = ("PUBLIC", "anon", "authenticated", "service_role")
+
+
+@dataclass
+class Plan:
+    """The statements of a repair, in the order of the fields: none of them opens a table on the way."""
+
+    owned: list[str] = field(default_factory=list)
+    closed: list[str] = field(default_factory=list)
+    taken: list[str] = field(default_factory=list)
+    built: list[str] = field(default_factory=list)
+    given: list[str] = field(default_factory=list)
 
 
 def repair(
@@ -59,60 +74,129 @@ def repair(
 
 
 def statements(wrong: Mapping[str, str], live: Catalog, expected: Catalog) -> tuple[str, ...]:
-    """The SQL that repairs these objects, in an order that never opens a table.
+    """Return the SQL that repairs these objects, in an order that never opens a table.
 
     Args:
         wrong: objects of the security part with what happened to them, as `catalog.compare` gives them.
         live: the catalog as it is.
         expected: the reviewed catalog.
     """
-    owned, closed, taken, built, given = (list[str]() for _ in range(5))
+    plan = Plan()
     for name in wrong:
-        kind, path = name.split(" ", 1)
-        text = expected.get(name, "")
-        target = {"grants": "table ", "function": "function ", "schema": "schema "}.get(kind, "") + path
-        if "OWNER" in live.get(name, "").rpartition("rights: ")[2]:
-            owned.append(f"alter {target} owner to current_user")
-        # What hangs on a table or schema that is gone is beyond repair, and stays named.
-        if kind == "rls" and name in live:
-            closed.append(_flags(path, text))
-        elif kind in {"grants", "schema"} and name in live:
-            taken.append(f"revoke all on {target} from {ROLES} cascade")
-            given += _grants(target, text)
-        elif kind == "function" and text:
-            definition, _, rights = text.rpartition("rights: ")
-            built += [definition, f"revoke all on {target} from {ROLES} cascade", *_grants(target, rights)]
-        elif kind == "policy" and f"rls {_table(path)}" in live:
-            (given if text else taken).extend(_policy(path, text))
-    return (*owned, *closed, *taken, *built, *given)
+        REPAIRS[kind_of(name)](plan, name, live, expected)
+    return (*plan.owned, *plan.closed, *plan.taken, *plan.built, *plan.given)
 
 
-def _flags(table: str, text: str) -> str:
-    on, forced = text.startswith("enabled"), text.endswith("forced")
-    return (
-        f"alter table {table} {'enable' if on else 'disable'} row level security,"
+def _flags(plan: Plan, name: str, live: Catalog, expected: Catalog) -> None:
+    # What hangs on a table that is gone is beyond repair, and stays named.
+    if name not in live or name not in expected:
+        return
+    on, forced = expected[name].startswith("enabled"), expected[name].endswith("forced")
+    plan.closed.append(
+        f"alter table {path_of(name)} {'enable' if on else 'disable'} row level security,"
         f" {'force' if forced else 'no force'} row level security"
     )
 
 
-def _grants(target: str, rights: str) -> Iterator[str]:
-    for line in rights.removeprefix("rights: ").split("; "):
-        role, _, each = line.partition(": ")
-        for found in RIGHT.finditer(each):
-            yield f"grant {found['right']} on {target} to {role}{found['option'] or ''}"
+def _object_rights(plan: Plan, name: str, live: Catalog, expected: Catalog) -> None:
+    """Give a relation or schema back to its owner, and each role the rights that were reviewed."""
+    if name not in live:
+        return
+    noun = _noun(name, live)
+    target = f"{noun} {path_of(name)}"
+    _own(plan, target, live[name], expected.get(name, ""))
+    now, wanted = set(rights(live[name])), set(rights(expected.get(name, "")))
+    for role in sorted({each.role for each in now ^ wanted}):
+        before = {each for each in now if each.role == role}
+        after = {each for each in wanted if each.role == role}
+        # Taking a privilege from a table takes it from the columns too, so the role's rights there are given anew.
+        # USAGE on a schema may come from elsewhere: there only what is too much is taken.
+        extra = before - after if noun == "schema" else before
+        if extra:
+            what = ", ".join(sorted(each.what for each in extra)) if noun == "schema" else "all"
+            plan.taken.append(f"revoke {what} on {target} from {role} cascade")
+        plan.given.extend(each.grant(target) for each in sorted(after - (before - extra), key=str))
 
 
-def _policy(path: str, text: str) -> Iterator[str]:
-    table = _table(path)
-    quoted = '"' + path.removeprefix(f"{table}.").replace('"', '""') + '"'
-    yield f"drop policy if exists {quoted} on {table}"
-    if text:
-        mode, command, rest = text.split(" ", 2)
-        yield f"create policy {quoted} on {table} as {mode} for {command} {rest}"
+def _routine(plan: Plan, name: str, live: Catalog, expected: Catalog) -> None:
+    if name not in expected:
+        return
+    target = f"routine {path_of(name)}"
+    _own(plan, target, live.get(name, ""), expected[name])
+    roles = {*BY_DEFAULT, *(each.role for each in rights(live.get(name, "")))}
+    plan.built += [
+        *(text for text in [expected[name].rpartition(MARK)[0]] if text),
+        f"revoke all on {target} from {', '.join(sorted(roles))} cascade",
+        *(each.grant(target) for each in rights(expected[name])),
+    ]
 
 
-def _table(path: str) -> str:
-    return ".".join(path.split(".")[:2])
+def _view(plan: Plan, name: str, live: Catalog, expected: Catalog) -> None:
+    if name not in expected:
+        return
+    options, query = VIEW.fullmatch(expected[name]).groups()  # type: ignore[union-attr]
+    with_options = f" with ({options})" if options else ""
+    plan.built.append(f"create or replace view {path_of(name)}{with_options} as {query}")
+
+
+def _policy(plan: Plan, name: str, live: Catalog, expected: Catalog) -> None:
+    table = relation_of(name)
+    flags = f"rls {table}"
+    if flags in expected and flags not in live:
+        return
+    quoted = '"' + path_of(name).removeprefix(f"{table}.").replace('"', '""') + '"'
+    drop = f"drop policy if exists {quoted} on {table}"
+    if name not in expected:
+        plan.taken.append(drop)
+        return
+    mode, command, rest = expected[name].split(" ", 2)
+    plan.given += [drop, f"create policy {quoted} on {table} as {mode} for {command} {rest}"]
+
+
+def _default_privileges(plan: Plan, name: str, live: Catalog, expected: Catalog) -> None:
+    schema, _, objects = path_of(name).rpartition(".")
+    start = "alter default privileges" + ("" if schema == "*" else f" in schema {schema}")
+    for role in sorted({each.role for each in rights(live.get(name, ""))}):
+        plan.taken.append(f"{start} revoke all on {objects} from {role}")
+    for each in rights(expected.get(name, "")):
+        option = " with grant option" if each.grantable else ""
+        plan.given.append(f"{start} grant {each.what} on {objects} to {each.role}{option}")
+
+
+def _published(plan: Plan, name: str, live: Catalog, expected: Catalog) -> None:
+    table = relation_of(name)
+    if name in live:
+        publication = live[name].removeprefix("in ").split(" ")[0]
+        plan.taken.append(f"alter publication {publication} drop table only {table}")
+    if name in expected:
+        publication, _, rest = expected[name].removeprefix("in ").partition(" ")
+        plan.given.append(f"alter publication {publication} add table only {table} {rest}")
+
+
+Repair = Callable[[Plan, str, Catalog, Catalog], None]
+REPAIRS: Mapping[str, Repair] = {
+    "rls": _flags,
+    "grants": _object_rights,
+    "schema": _object_rights,
+    "function": _routine,
+    "procedure": _routine,
+    "view": _view,
+    "policy": _policy,
+    "default-privileges": _default_privileges,
+    "published": _published,
+}
+
+
+def _own(plan: Plan, target: str, now: str, wanted: str) -> None:
+    if now and owner(now) != owner(wanted):
+        new = "current_user" if owner(wanted) == DEPLOYER else owner(wanted)
+        plan.owned.append(f"alter {target} owner to {new}")
+
+
+def _noun(name: str, live: Catalog) -> str:
+    if kind_of(name) == "schema":
+        return "schema"
+    return "sequence" if f"sequence {path_of(name)}" in live else "table"
 
 
 def _refusal(objects: Mapping[str, str], remedy: str) -> OperatorError:

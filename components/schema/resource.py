@@ -61,7 +61,7 @@ class SchemaProvider(Provider):
         """What the database holds now. A refused login shows as a changed password, a deleted project as gone."""
         from components.schema.remote import read_schema
 
-        live = read_schema(id_, str(props.get("db_password", "")))
+        live = read_schema(id_, str(props.get("db_password", "")), props.get("catalog") or ())
         return ReadResult("", {}) if live is None else _found(id_, props, live)
 
     @operation

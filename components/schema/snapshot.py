@@ -17,23 +17,25 @@ import psycopg
 
 from components.errors import OperatorError
 from components.schema.apply import database_error, lock_ledger, read_live, run
-from components.schema.catalog import SNAPSHOT
+from components.schema.catalog import RELATIONS, ROUTINES, SNAPSHOT, kind_of
 from components.schema.connection import connect_from_environment
 from components.schema.migrations import SQL, read_migrations
 from components.supabase.client import Client
 from components.supabase.database import connect, wait_for_database
 
+# A new project has none of these; it has the schema public and default privileges.
+OBJECTS = frozenset({*RELATIONS, *ROUTINES, "aggregate", "type"})
 STATE = SQL.parent / ".local" / "snapshot"
 
 
 def take(connection: psycopg.Connection[Any]) -> str:
-    """The snapshot's text, from all migrations run on an empty database and rolled back.
+    """Return the snapshot's text, from all migrations run on an empty database and rolled back.
 
     Raises:
         OperatorError: the database holds objects already, or a migration fails.
     """
-    if read_live(connection).catalog:
-        raise OperatorError("is not empty", "database", "A snapshot is taken on a database of its own.")
+    if made := [name for name in read_live(connection).catalog if kind_of(name) in OBJECTS]:
+        raise OperatorError(f"is not empty ({made[0]})", "database", "A snapshot is taken on a database of its own.")
     try:
         with connection.cursor() as cursor:
             lock_ledger(connection, cursor)

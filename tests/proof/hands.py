@@ -171,7 +171,9 @@ def _of_table(change: str) -> Callable[[str, str], str]:
 
 
 CHANGES: dict[str, Callable[[str, str], str]] = {
-    "schema": lambda path, _: f"grant usage on schema {path} to anon;",
+    # Roles are the whole server's: UNDONE takes this back.
+    "role": lambda path, _: f"alter role {path} createdb;",
+    "schema": lambda path, _: f"grant create on schema {path} to anon;",
     "column": _column,
     "function": lambda path, _: f"alter function {path} cost 99;",
     "grants": lambda path, _: f"grant references on {path} to anon;",
@@ -182,6 +184,11 @@ CHANGES: dict[str, Callable[[str, str], str]] = {
     "constraint": _of_table("alter table {table} drop constraint if exists {name} cascade;"),
     "table": lambda path, _: f"drop table {path} cascade;",
 }
+
+
+UNDONE = "".join(
+    f"alter role {name.partition(' ')[2]} nocreatedb;" for name in read_snapshot() if name.startswith("role ")
+)
 
 
 def ledger_change(version: str) -> str:

@@ -149,9 +149,12 @@ def test_what_cannot_be_put_back_is_refused_by_name(
 
 
 @pytest.mark.long
-def test_every_object_of_the_catalog_and_every_migration_is_named(make_home: Callable[[str], Home]) -> None:
+def test_every_object_of_the_catalog_and_every_migration_is_named(
+    make_home: Callable[[str], Home], request: pytest.FixtureRequest
+) -> None:
     """Kind by kind, each object of a kind changed in one go; what was changed stays changed."""
     home = make_home("catalog")
+    request.addfinalizer(lambda: home.client.query(hands.UNDONE))
     stays: set[Name] = set()
     for kind, (objects, statements) in hands.catalog_hands().items():
         home.client.query(statements)

@@ -1,6 +1,7 @@
 """The same schema, catalog and isolation on every Postgres major that Supabase runs."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from uuid import uuid4
 
 import psycopg
@@ -13,6 +14,8 @@ from components.schema.isolation import check
 from components.schema.migrations import read_migrations
 from components.schema.repair import repair
 from emulators.supabase.database import ProjectDatabases
+from tests.schema.by_hand import EDITS, changed, lines, unnamed
+from tests.schema.by_hand import read as read_as_owner
 from tests.schema.conftest import Connection
 from tests.schema.majors import VERSIONS, MajorMissingError, server
 from tests.schema.mutants import REPORTED, SECURITY, mutants
@@ -21,8 +24,17 @@ from tests.schema.test_repair import read
 pytestmark = pytest.mark.long
 
 
+@dataclass(frozen=True)
+class Project:
+    """A new project's database: the login's connection string, the superuser's, and the role that deploys."""
+
+    dsn: str
+    admin: str
+    owner: str
+
+
 @pytest.fixture(scope="module", params=VERSIONS)
-def dsn(request: pytest.FixtureRequest) -> Iterator[str]:
+def project(request: pytest.FixtureRequest) -> Iterator[Project]:
     """A new project's database on a server of each major."""
     try:
         with server(request.param) as postgres:
@@ -31,15 +43,16 @@ def dsn(request: pytest.FixtureRequest) -> Iterator[str]:
             databases.create(ref, password)
             assert databases.version.startswith(f"{request.param}.")
             where = {"host": databases.host, "port": databases.port, "dbname": ref}
-            yield make_conninfo(**where, user=databases.login(ref), password=password)
+            dsn = make_conninfo(**where, user=databases.login(ref), password=password)
+            yield Project(dsn, postgres.url(ref), databases.owner)
     except MajorMissingError as error:
         pytest.skip(str(error))
 
 
 @pytest.fixture
-def schema(dsn: str) -> Iterator[Connection]:
+def schema(project: Project) -> Iterator[Connection]:
     """A connection to the database with our schema; whatever the test does after that is rolled back."""
-    with psycopg.connect(dsn) as connection:
+    with psycopg.connect(project.dsn) as connection:
         apply(connection, read_migrations(), snapshot=read_snapshot())
         yield connection
         connection.rollback()
@@ -73,3 +86,26 @@ def test_each_change_of_a_table_is_named(schema: Connection, kind: str) -> None:
     for change in mutants(kind).values():
         schema.execute(change)
     assert set(mutants(kind)) <= set(compare(read(schema), read_snapshot()).other)
+
+
+def test_each_kind_of_edit_by_hand_is_named_and_nothing_on_an_unchanged_database(
+    project: Project, schema: Connection
+) -> None:
+    assert lines(read(schema)) == {}
+    schema.rollback()
+    with psycopg.connect(project.admin, autocommit=True) as admin:
+        missed = []
+        for edit in EDITS:
+            with changed(admin, project.owner, edit.make, as_admin=edit.as_admin):
+                said = lines(read_as_owner(admin))
+            if not any(line.startswith(edit.named) for line in said):
+                missed.append((edit.kind, sorted(said)))
+    assert missed == []
+
+
+def test_every_hole_that_is_opened_is_named(project: Project, schema: Connection) -> None:
+    schema.rollback()
+    holes, more = pytest.importorskip("tests.schema.holes"), pytest.importorskip("tests.schema.more_holes")
+    with psycopg.connect(project.admin, autocommit=True) as admin:
+        missed = unnamed(admin, project.owner, (*holes.LISTED, *more.MORE))
+    assert missed == []

@@ -242,3 +242,54 @@ def test_even_statement_by_statement_the_order_of_the_repair_opens_nothing(conne
 
     assert not any(opened_on_the_way(lambda _: True))
     assert any(opened_on_the_way(lambda statement: not statement.startswith("grant"))), "another order would"
+
+
+NEW_KINDS = {
+    "another owner": (
+        "grant workflows to current_user; grant create on schema public to workflows;"
+        " alter table public.deals owner to workflows; revoke create on schema public from workflows"
+    ),
+    "rights of a role of no list": "grant select on public.deals to dashboard_user",
+    "columns of a role that keeps others": "grant update on public.users to authenticated",
+    "the schema public": "grant create on schema public to anon",
+    "default privileges": "alter default privileges in schema public grant all on tables to anon, public",
+    "default privileges everywhere": "alter default privileges grant select on tables to anon",
+    "published": "alter publication supabase_realtime add table public.deals (id, organization_id)",
+}
+
+
+@pytest.mark.parametrize("kind", NEW_KINDS)
+def test_what_else_security_hangs_on_is_named_and_repaired(schema: Connection, kind: str) -> None:
+    schema.execute(NEW_KINDS[kind])
+    live, expected = read(schema), read_snapshot()
+    assert compare(live, expected).security
+    repaired, _ = repair(schema, live, live, expected)
+    assert repaired == expected
+
+
+def test_views_and_procedures_of_a_migration_are_repaired_too(schema: Connection) -> None:
+    schema.execute(
+        "create view public.own with (security_invoker = true) as select id from public.deals;"
+        "create procedure private.tidy() language sql as 'select 1';"
+        "revoke all on procedure private.tidy() from public;"
+        "alter publication supabase_realtime add table public.deals (id, organization_id) where (amount > 1)"
+    )
+    reviewed = read(schema)
+    schema.execute(
+        "alter view public.own reset (security_invoker); grant select on public.own to anon;"
+        "create or replace procedure private.tidy() language sql security definer as 'select 2';"
+        "grant execute on procedure private.tidy() to anon; alter publication supabase_realtime drop table public.deals"
+    )
+    live = read(schema)
+    assert {"view public.own", "grants public.own", "procedure private.tidy()"} <= set(compare(live, reviewed).security)
+    assert repair(schema, live, live, reviewed)[0] == reviewed
+
+
+def test_foreign_objects_are_left_alone_by_a_repair(schema: Connection) -> None:
+    schema.execute("create table public.theirs (id int); grant select on public.theirs to anon")
+    schema.execute("alter table public.deals add n bigint generated always as identity")
+    schema.execute("grant select on public.deals to anon")
+    live = read(schema)
+    repaired, told = repair(schema, live, live, read_snapshot())
+    assert told == ("grants public.deals",)
+    assert repaired["grants public.theirs"] == "anon: SELECT"

@@ -87,6 +87,7 @@ BY_HAND = {
     "alter table deals disable trigger deals_touch": "trigger public.deals.deals_touch: (disabled)",
 }
 REPAIRED = ("policy", "rls", "grants", "function")
+FOREIGN = "table public.theirs, owner postgres: anon may select, without row-level security"
 
 
 def test_each_kind_of_change_by_hand_is_named_as_an_input_and_repaired_or_left_by_the_next_update(
@@ -94,14 +95,15 @@ def test_each_kind_of_change_by_hand_is_named_as_an_input_and_repaired_or_left_b
 ) -> None:
     ref, outputs = provider.create(wanted)
     with made.connect() as connection:
-        connection.execute("; ".join(BY_HAND) + "; create table theirs (id int)")
+        connection.execute("; ".join(BY_HAND) + "; create table theirs (id int); grant select on theirs to anon")
     _, live, inputs = provider.read(ref, outputs)
-    assert set(differences(whole(inputs), wanted)) == {("catalog", name) for name in BY_HAND.values()}
+    named = {("catalog", name) for name in (*BY_HAND.values(), FOREIGN)}
+    assert set(differences(whole(inputs), wanted)) == named
     assert live["catalog"] == inputs["catalog"]
     provider.update(ref, live, wanted)
     _, _, inputs = provider.read(ref, outputs)
     left = {("catalog", name) for name in BY_HAND.values() if not name.startswith(REPAIRED)}
-    assert set(differences(whole(inputs), wanted)) == left
+    assert set(differences(whole(inputs), wanted)) == left | {("catalog", FOREIGN)}
     assert len(left) == 5
 
 

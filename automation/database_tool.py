@@ -1,0 +1,52 @@
+"""Runs a tool of `components.schema` on a client's database, in a process of its own."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from automation.workspace import Workspace
+from components.errors import OperatorError
+
+
+def schema_in_state(resources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
+    """Return the outputs of the client's schema; None before the first `up`."""
+    state = {resource["urn"].split("::", 3)[3]: resource["outputs"] for resource in resources}
+    return state.get("schema")
+
+
+def run_tool(
+    workspace: Workspace, schema: Mapping[str, Any], command: Sequence[str], given: str = ""
+) -> dict[str, Any]:
+    """Run a command that finds the client's database in DATABASE_URL and prints one JSON object.
+
+    Args:
+        workspace: gives folder and environment.
+        schema: outputs of the client's schema, with secrets.
+        command: arguments for this Python.
+        given: text for its standard input.
+
+    Raises:
+        OperatorError: the tool refused, or broke off.
+    """
+    done = subprocess.run(
+        [sys.executable, *command],
+        cwd=workspace.root,
+        env={
+            **workspace.environment,
+            "DATABASE_URL": schema["dsn"],
+            "PGPASSWORD": schema["db_password"],
+        },
+        input=given,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode == 2:
+        raise OperatorError(done.stderr.strip() or "no reason given")
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or [""])[-1]
+        raise OperatorError(f"broke off: {last}", f"python {' '.join(command)}")
+    found: dict[str, Any] = json.loads(done.stdout)
+    return found
