@@ -1,7 +1,7 @@
 """Holes opened on purpose, as data: each is SQL for a database that holds our schema and two filled organizations.
 
-`LISTED` follows issue 12; `more_holes.MORE` are shapes of our own, `right_things.QUIET` must not be named. Numbers below
-100 are those of the issue and never change.
+`LISTED` follows issue 12, `more_holes.MORE` are shapes of our own, and `right_things.QUIET` must not be named.
+A hole keeps its number for ever.
 """
 
 from dataclasses import dataclass
@@ -134,7 +134,7 @@ LISTED: tuple[Hole, ...] = (
     Hole(
         17,
         "partition without row-level security",
-        table("public.events", f"id uuid, {TENANT}, day date not null) partition by range (day")
+        new_table("public.events", f"id uuid, {TENANT}, day date not null) partition by range (day")
         + f"create policy events_member on public.events to authenticated using ({OWN}) with check ({OWN});"
         " create table public.events_2020 partition of public.events for values from ('2020-01-01') to ('2021-01-01');"
         " grant select on public.events_2020 to authenticated",

@@ -5,7 +5,14 @@ from tests.schema.holes import DEFINER, ID, NEVER_GRANTED, OWN, TENANT, Hole, ne
 MEMBERS = f"to authenticated using ({OWN}) with check ({OWN})"
 
 QUIET: tuple[Hole, ...] = (
-    Hole(201, "trigram index", "create index on public.contacts using gin (first_name gin_trgm_ops)", False, "", True),
+    Hole(
+        201,
+        "trigram index",
+        "create extension if not exists pg_trgm schema extensions;"
+        " create index on public.contacts using gin (first_name extensions.gin_trgm_ops)",
+        exploitable=False,
+        as_admin=True,
+    ),
     Hole(
         202,
         "partitioned table",
@@ -74,7 +81,8 @@ QUIET: tuple[Hole, ...] = (
         211,
         "trigger that raises where a row would move",
         "create function private.stay() returns trigger language plpgsql set search_path = '' as"
-        " $$begin if new.organization_id <> old.organization_id then raise exception 'stays'; end if; return new; end$$;"
+        " $$begin if new.organization_id <> old.organization_id then raise exception 'stays'; end if;"
+        " return new; end$$;"
         " create trigger stay before update on public.deals for each row execute function private.stay()",
         exploitable=False,
     ),
@@ -149,7 +157,8 @@ QUIET: tuple[Hole, ...] = (
         219,
         "renamed table, required column, unique index and stricter check",
         "alter table public.contacts rename to people; alter table public.people add column code text;"
-        " update public.people set code = substr(md5(id::text), 1, 8); alter table public.people alter code set not null;"
+        " update public.people set code = substr(md5(id::text), 1, 8);"
+        " alter table public.people alter code set not null;"
         " create unique index on public.people (code);"
         " alter table public.people add check (code ~ '^[0-9a-f]{8}$')",
         exploitable=False,
