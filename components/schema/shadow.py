@@ -1,0 +1,56 @@
+"""Copies of tables without their triggers: for tables where writing a row could reach outside or move a sequence.
+
+A copy is a temporary table with the same columns, privileges and policies, so that the policies judge made-up rows and
+nothing else happens.
+"""
+
+from collections.abc import Iterator
+
+from components.schema.reach import Reach
+from components.schema.surface import Relation, Surface, quoted
+
+COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
+
+
+def to_copy(surface: Surface, reach: Reach, *, clone: bool) -> frozenset[int]:
+    """The tables that are attacked in a copy, with those that cannot have a row without theirs."""
+    if clone:
+        return frozenset()
+    copied = {each.id for each in surface.relations.values() if each.is_table and reach.writing(each)}
+    while True:
+        more = {each.id for each in surface.relations.values() if _requires(each) & copied} - copied
+        if not more:
+            return frozenset(copied)
+        copied |= more
+
+
+def copy(relation: Relation) -> Iterator[str]:
+    """The statements that make the copy."""
+    name = f"pg_temp.{quoted(relation.name)}"
+    yield f"create temporary table {quoted(relation.name)} (like {relation.qualified} including generated)"
+    if relation.secured:
+        yield f"alter table {name} enable row level security"
+    for role, verbs in relation.rights.items():
+        whole = [verb for verb in ("SELECT", "INSERT", "UPDATE", "DELETE") if verb in verbs]
+        if role == "service_role":
+            whole_table = whole
+        else:
+            whole_table = [verb for verb in whole if verb == "DELETE"]
+            for verb in ("SELECT", "INSERT", "UPDATE"):
+                columns = [quoted(each.name) for each in relation.columns if f"{role} {verb}" in each.rights]
+                if columns:
+                    yield f"grant {verb} ({', '.join(columns)}) on {name} to {role}"
+        if whole_table:
+            yield f"grant {', '.join(whole_table)} on {name} to {role}"
+    for number, policy in enumerate(relation.policies):
+        if policy["roles"]:
+            kind = "permissive" if policy["permissive"] else "restrictive"
+            using = f" using ({policy['using']})" if policy["using"] else ""
+            check = f" with check ({policy['check']})" if policy["check"] else ""
+            command, roles = COMMANDS[policy["command"]], ", ".join(policy["roles"])
+            yield f"create policy p{number} on {name} as {kind} for {command} to {roles}{using}{check}"
+
+
+def _requires(relation: Relation) -> set[int]:
+    required = {each.name for each in relation.columns if each.required}
+    return {key.target for key in relation.keys if set(key.columns) <= required}
