@@ -65,9 +65,7 @@ def read_allowed(path: Path = FILE) -> tuple[Entry, ...]:
     return entries
 
 
-def take_out(
-    entries: Sequence[Entry], findings: Iterable[Finding]
-) -> tuple[tuple[Finding, ...], frozenset[Entry]]:
+def take_out(entries: Sequence[Entry], findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], frozenset[Entry]]:
     """Findings that no entry is about, and the entries that were about one."""
     left, used = [], set()
     for finding in findings:

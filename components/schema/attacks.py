@@ -37,6 +37,8 @@ class Attack:
     Attributes:
         own: the organization that the statement may change.
         watch: whether every other organization's rows are compared afterwards.
+        immediate: a constraint that would otherwise be checked at the end of the transaction.
+        right: attempts of the same number are over once one has an outcome of `allowed`; 0 for an attack.
     """
 
     table: str
@@ -47,6 +49,8 @@ class Attack:
     read_only: bool = False
     own: str = ""
     watch: bool = False
+    right: int = 0
+    immediate: str | None = None
 
     def repelled(self, outcome: str) -> bool:
         """Whether the outcome is one of those allowed."""
@@ -86,40 +90,40 @@ class Attacker:
             for actor in self.stage.foreigners:
                 found += self._foreigner(each, actor)
             found += self._members(each)
-        return [*found, *self._insiders(), *self._sealed()]
+        return [*found, *self._insiders(), *self._sealed(), *self._sequences()]
 
     def spare(self, relation: Relation, organization: Organization) -> Mapping[str, str | None]:
         """A row of the organization that is not there yet."""
         about = (relation.id, organization.id)
         if about not in self.spares:
-            made = self.rows.get(about)
-            planned = (*about, MINIMAL) in self.planner.made
-            self.spares[about] = (
-                self.planner.values(relation, organization, SPARE)
-                if planned or not made
-                else self._with_other_keys(relation, made[0])
-            )
+            self.spares[about] = self.planner.values(relation, organization, SPARE)
         return self.spares[about]
 
-    def _with_other_keys(self, relation: Relation, row: Mapping[str, Any]) -> Mapping[str, str | None]:
-        """A row read through a view, or one from a file, with ids that are not taken."""
-        kinds = {each.name: each.type for each in relation.columns if not each.generated}
-        tenant = self.tenancy.column(relation)
-        keys = {key.columns for key in relation.keys}
-        referring = {name for names in keys for name in names} | {tenant}
-        return {
+    def _again(self, relation: Relation, row: Mapping[str, Any], allowed: set[str]) -> str:
+        """An INSERT of a row that was read, with ids that are not taken: through a view, or for a row from a file."""
+        columns = {each.name: each.type for each in relation.columns if not each.generated}
+        referring = {name for key in relation.keys for name in key.columns} | {self.tenancy.column(relation)}
+        fresh = {
             name: str(uuid.uuid4())
-            if kinds[name] == "uuid" and (name in relation.unique_columns or name == "id") and name not in referring
-            else None if value is None else as_text(value)
-            for name, value in row.items()
-            if name in kinds
+            for name, kind in columns.items()
+            if kind == "uuid" and (name in relation.unique_columns or name == "id") and name not in referring
         }
+        names = ", ".join(quoted(name) for name in columns if not allowed or name in allowed)
+        content = literal(json.dumps({**row, **fresh}))
+        return (
+            f"insert into {self.at(relation)} ({names}) overriding system value"
+            f" select {names} from jsonb_populate_record(null::{relation.qualified}, {content})"
+        )
 
     def insert(self, relation: Relation, role: str, organization: Organization) -> str:
         """An INSERT of a fresh row with the columns that the role may write, or all where it may write none."""
         allowed = {each.name for each in relation.open_to(role, "INSERT")}
+        about = (relation.id, organization.id)
+        if (*about, MINIMAL) not in self.planner.made and self.rows.get(about):
+            return self._again(relation, self.rows[about][0], allowed)
         row = {n: v for n, v in self.spare(relation, organization).items() if not allowed or n in allowed}
-        return insert_into(relation, self.at(relation), row)
+        into = place(relation, self.planner.copied | self.planner.counting)
+        return insert_into(relation, into, row)
 
     def at(self, relation: Relation) -> str:
         """Where the relation is attacked."""
@@ -136,9 +140,7 @@ class Attacker:
     def _nobody(self, relation: Relation) -> Iterator[Attack]:
         """anon holds no privilege at all; conditions that are false leave the privilege alone to decide."""
         name = self.at(relation)
-        yield Attack(
-            relation.short, "select", NOBODY, f"select 1 from {name} where false", DENIED, read_only=True
-        )
+        yield Attack(relation.short, "select", NOBODY, f"select 1 from {name} where false", DENIED, read_only=True)
         if not self._takes(relation):
             return
         columns = relation.open_to("anon", "INSERT") or _writable(relation)
@@ -158,17 +160,16 @@ class Attacker:
         """A signed-in account that the victim's rows do not belong to, and that has hardly any of its own."""
         if relation.kind in VIEWS and self.by_caller(relation):
             return  # its tables are attacked themselves
-        if relation.kind not in VIEWS:
+        if relation.kind not in VIEWS or self.tenancy.column(relation):
             yield self._look(relation, actor)
         if relation.kind == "m":
             statement = f"select 1 from {self.at(relation)} where false"
             yield Attack(relation.short, "select", actor, statement, DENIED, read_only=True)
         if not self._takes(relation):
             return
-        if self._has_row(relation) and not self._moves_sequence(relation):
+        if self._has_row(relation):
             statement = self.insert(relation, "authenticated", self.stage.victim)
-            own = self.stage.outsider.id
-            yield Attack(relation.short, "insert", actor, statement, DENIED | RAISED, own=own, watch=True)
+            yield Attack(relation.short, "insert", actor, statement, DENIED | RAISED)
         # Its own organization's members, and as its owner the organization, are the only rows it may change.
         mine = self.insiders.own.get(relation.full, {}).get(actor.member, 0)
         if column := _to_default(relation, "authenticated"):
@@ -219,6 +220,8 @@ class Attacker:
         target = self.surface.relations.get(key.target)
         if target is None or is_account(key, self.surface) or target.id not in self.tenancy.owned:
             return
+        if relation.id in self.planner.copied and tenant in key.columns:
+            return  # the copy has no keys, and this one holds the organization
         goals = self.rows.get((target.id, self.stage.victim.id))
         where = self._where(relation, self.stage.neighbour)
         pairs = {own: theirs for own, theirs in zip(key.columns, key.theirs, strict=True) if own != tenant}
@@ -228,10 +231,13 @@ class Attacker:
         statement = f"update {self.at(relation)} set {changes} where {where}"
         verb = f"update ({', '.join(pairs)})"
         owner = self.stage.neighbour.actor("owner", "owner pointing into another organization")
-        yield Attack(relation.short, verb, owner, statement, NOTHING | FOREIGN_KEY | RAISED)
+        # In the schema of its table.
+        name = f"{quoted(relation.schema)}.{quoted(key.name)}" if key.deferrable else None
+        yield Attack(relation.short, verb, owner, statement, NOTHING | FOREIGN_KEY | RAISED, immediate=name)
         if tenant:
             server = replace(SERVER, label="server pointing into another organization")
-            yield Attack(relation.short, verb, server, statement, DENIED | FOREIGN_KEY | RAISED)
+            allowed = DENIED | FOREIGN_KEY | RAISED
+            yield Attack(relation.short, verb, server, statement, allowed, immediate=name)
 
     def _where(self, relation: Relation, organization: Organization) -> str | None:
         """A condition for one row of the organization."""
@@ -250,6 +256,8 @@ class Attacker:
             if relation is None:
                 continue  # a finding of its own
             statement = each.template.replace("{table}", self.at(relation))
+            if statement.startswith("delete") and self.reach.deleting(relation) and not self.clone:
+                statement += f" {'and' if ' where ' in statement else 'where'} pg_temp.tripwire(0)"
             allowed = NOTHING if each.member != SERVER.role else DENIED
             actor = SERVER
             if each.member != SERVER.role:
@@ -275,6 +283,13 @@ class Attacker:
                 for verb, statement in statements.items():
                     yield Attack(relation.short, verb, actors[role], statement, DENIED, read_only=verb == "select")
 
+    def _sequences(self) -> Iterator[Attack]:
+        """A sequence tells how much is added; outside of the own session it tells only who may ask."""
+        for sequence in self.surface.sequences:
+            name = f"{quoted(sequence['schema'])}.{quoted(sequence['name'])}"
+            short = f"{sequence['schema']}.{sequence['name']}".removeprefix("public.")
+            yield Attack(short, "usage", NOBODY, f"select currval({literal(name)})", DENIED, read_only=True)
+
     def by_caller(self, relation: Relation) -> bool:
         """Whether a view reads everything with the rights of whoever asks."""
         instead = any(trigger["instead"] for trigger in relation.triggers)
@@ -285,9 +300,6 @@ class Attacker:
 
     def _has_row(self, relation: Relation) -> bool:
         return bool(self.rows.get((relation.id, self.stage.victim.id)))
-
-    def _moves_sequence(self, relation: Relation) -> bool:
-        return not self.clone and self.counts(relation, "authenticated")
 
 
 def _writable(relation: Relation) -> list[Column]:

@@ -157,7 +157,8 @@ class Caller:
             return [f'{{"organization_id": "{victim.id}", "id": "{victim.id}"}}', "{}"]
         if kind.category == "S":
             values = [text for row in self._named_first(argument) for text in row.values() if text and "@" in text]
-            slugs = [text for _, row in self.known for name, text in row.items() if text and name in {"slug", "code", "name"}]
+            telling = {"slug", "code", "name"}
+            slugs = [text for _, row in self.known for name, text in row.items() if text and name in telling]
             return list(dict.fromkeys([*values, *slugs, victim.id, *GUESSES["S"]]))[: MOST_CALLS - 1]
         return list(GUESSES.get(kind.category, ("x",)))
 

@@ -1,11 +1,12 @@
 """What members and the server must go on being able to do, or the refusals prove nothing."""
 # ruff: noqa: S608  identifiers come quoted from the catalog, values are our own and quoted by `literal`
 
+import itertools
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from components.schema.attacks import LET_THROUGH, Attack, Attacker, as_text
+from components.schema.attacks import LET_THROUGH, RAISED, Attack, Attacker, as_text
 from components.schema.stage import MEMBER_ROLES, SERVER, Actor, Organization
 from components.schema.surface import Relation, literal, quoted
 
@@ -33,6 +34,7 @@ def rights(attacker: Attacker, reviewed: Mapping[str, str]) -> Iterator[Right]:
     victim, neighbour = attacker.stage.victim, attacker.stage.neighbour
     owner = victim.actor("owner", "owner of the organization")
     people = [victim.actor(role, f"{role} of the organization") for role in MEMBER_ROLES]
+    numbers = itertools.count(1)
     for relation in attacker.surface.exposed:
         if not relation.is_table or relation.schema == "storage" or not attacker.rows.get((relation.id, victim.id)):
             continue
@@ -49,13 +51,16 @@ def rights(attacker: Attacker, reviewed: Mapping[str, str]) -> Iterator[Right]:
         if relation.id in attacker.planner.copied:
             continue
         for verb in VERBS[1:]:
-            if verb not in verbs or (verb == "insert" and attacker.counts(relation, "authenticated")):
+            if verb not in verbs or (verb == "insert" and relation.id in attacker.planner.counting):
+                continue
+            if verb == "delete" and attacker.reach.deleting(relation) and not attacker.clone:
                 continue
             attempts = [each for actor in people for each in _write(attacker, relation, verb, actor, victim)]
             closed = neighbour.actor("owner", "owner of a closed organization")
             attempts += _write(attacker, relation, verb, closed, neighbour)
             if attempts:
-                yield Right(relation.short, verb, owner, tuple(attempts))
+                number = next(numbers)
+                yield Right(relation.short, verb, owner, tuple(replace(each, right=number) for each in attempts))
 
 
 def expected(relation: Relation, role: str, reviewed: Mapping[str, str]) -> set[str]:
@@ -83,15 +88,13 @@ def _select(attacker: Attacker, relation: Relation, actor: Actor) -> Attack:
     return Attack(relation.short, "select", actor, statement, frozenset({"1"}), read_only=True)
 
 
-def _write(
-    attacker: Attacker, relation: Relation, verb: str, actor: Actor, organization: Organization
-) -> list[Attack]:
-    allowed = LET_THROUGH | {str(number) for number in range(1, 100)}
+def _write(attacker: Attacker, relation: Relation, verb: str, actor: Actor, organization: Organization) -> list[Attack]:
+    # A trigger that raises for everybody is no lock-out; before an insert it says nothing about policies.
+    raised = RAISED if verb != "insert" else frozenset()
+    allowed = LET_THROUGH | raised | {str(number) for number in range(1, 100)}
 
     def attempt(statement: str) -> Attack:
-        return Attack(
-            relation.short, verb, actor, statement, allowed, own=organization.id, watch=True
-        )
+        return Attack(relation.short, verb, actor, statement, allowed, own=organization.id, watch=True)
 
     if verb == "insert":
         return [attempt(attacker.insert(relation, "authenticated", organization))]
@@ -102,9 +105,8 @@ def _write(
         return [attempt(f"delete from {attacker.at(relation)} where {place}")]
     columns = [each for each in relation.open_to("authenticated", "UPDATE") if "authenticated SELECT" in each.rights]
     columns = [each for each in columns if each.identity != "a"]
-    if not columns:
-        return [attempt(f"update {attacker.at(relation)} set {quoted(relation.columns[0].name)} = default where {place}")]
     changes = ", ".join(f"{quoted(each.name)} = {quoted(each.name)}" for each in columns)
+    changes = changes or f"{quoted(relation.columns[0].name)} = default"
     return [attempt(f"update {attacker.at(relation)} set {changes} where {place}")]
 
 

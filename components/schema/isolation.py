@@ -1,10 +1,10 @@
 """Attack the database as those must not get through, and count: `python -m components.schema.isolation [--json]`.
 
-Three organizations are made inside a savepoint: a victim, a neighbour like it, and an outsider's that is empty, so that
-any row an outsider reaches is a leak. Their rows are made from the catalog. Every attack is undone at once and the
-savepoint is rolled back; rows that the database holds already stay as they are. An attack counts as repelled only by the
-refusal meant for it: any other failure is a leak too, a member who lacks a right fails the check, and so does whatever
-cannot be tried. Knows no Pulumi.
+Three organizations are made inside a savepoint: a victim, a neighbour like it, and an outsider's that is empty, so
+that any row an outsider reaches is a leak. Their rows are made from the catalog. Every attack is undone at once and the
+savepoint is rolled back; rows that the database holds already stay as they are. An attack counts as repelled only by
+the refusal meant for it: any other failure is a leak too, a member who lacks a right fails the check, and so does
+whatever cannot be tried. Knows no Pulumi.
 """
 
 import json

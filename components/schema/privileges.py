@@ -8,6 +8,7 @@ from components.schema.report import Finding
 from components.schema.sample_rows import rows_file
 from components.schema.stage import NOBODY, SERVER
 from components.schema.surface import UNFILTERED, VIEWS, Function, Relation, Surface
+from components.schema.tenancy import ACCOUNTS
 
 ANYBODY = "any account"
 LABELS = {"anon": NOBODY.label, "authenticated": ANYBODY, "service_role": SERVER.label}
@@ -56,6 +57,10 @@ def unjudged(attacker: Attacker) -> Iterator[Finding]:
         if setting["name"] == "pgrst.db_pre_request":
             outcome = "runs before every request and is not tried"
             yield Finding(setting["content"], setting["holder"], "execute", "", outcome)
+    accounts = surface.named(ACCOUNTS)
+    if accounts and (why := attacker.failures.get(accounts.id)):
+        outcome = f"its triggers could not be tried by signing up ({why}): only a clone can try them"
+        yield Finding(accounts.short, "anon", "insert", "", outcome)
     for relation in surface.exposed:
         yield from _rowless(relation, attacker)
     if not attacker.clone:

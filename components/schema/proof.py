@@ -13,7 +13,7 @@ from psycopg.types.json import Jsonb
 from components.errors import OperatorError
 from components.schema import privileges
 from components.schema.allowed import read_allowed, take_out, unused
-from components.schema.attacks import RAISED, Attack, Attacker, Rows
+from components.schema.attacks import RAISED, Attack, Attacker
 from components.schema.calls import Caller, Observation
 from components.schema.catalog import read_snapshot
 from components.schema.controls import Right, rights
@@ -22,7 +22,7 @@ from components.schema.migrations import SQL
 from components.schema.reach import Reach, read_reach
 from components.schema.report import CHANGED, Finding, Report, grouped, outcome_text
 from components.schema.sample_rows import Planner, Row, to_fill
-from components.schema.shadow import copy, to_copy
+from components.schema.shadow import copy, count_on_insert, to_copy
 from components.schema.stage import Actor, Organization, Stage
 from components.schema.surface import VIEWS, Relation, Surface, literal, query, quoted
 from components.schema.tenancy import Tenancy, read_tenancy
@@ -68,7 +68,8 @@ class Proof:
         self.tenancy: Tenancy = read_tenancy(self.surface, self.insiders)
         self.reach: Reach = read_reach(self.surface)
         copied = to_copy(self.surface, self.reach, clone=self.clone)
-        self.planner = Planner(self.surface, self.tenancy, self.insiders, self.stage, copied)
+        counting = count_on_insert(self.surface, clone=self.clone)
+        self.planner = Planner(self.surface, self.tenancy, self.insiders, self.stage, copied, counting)
         self.filling = to_fill(self.surface)
         self._solve()
         before = self._plant()
@@ -96,7 +97,9 @@ class Proof:
         leaks, unjudged = judge_calls(
             caller, outsiders, before, answers[:size], answers[size : 2 * size], insiders, answers[2 * size :]
         )
-        leaks = [*self._leaks(attacks, effects, wanted, results), *privileges.granted(attacker), *leaks]
+        found = [*self._leaks(attacks, effects, wanted, results), *privileges.granted(attacker)]
+        known = {(each.table, each.role, each.verb, each.actor) for each in found}
+        leaks = [*found, *(each for each in leaks if (each.table, each.role, each.verb, each.actor) not in known)]
         unjudged = [*privileges.unjudged(attacker), *self._undecided(attacks, wanted, results), *unjudged]
         return self._report(len(attacks) + len(outsiders) + len(effects), leaks, wanted, unjudged, results)
 
@@ -123,6 +126,7 @@ class Proof:
         questions = self.planner.questions([*self.filling, *self._people_tables()])
         row = self.connection.execute("select pg_temp.solve(%s)", (Jsonb(questions),)).fetchone()
         self.planner.solved = row[0] if row else {}
+        self.planner.pins.clear()  # now without values that do not fit
 
     def _people_tables(self) -> list[Relation]:
         names = self.insiders.tenant["table"], self.insiders.members["table"]
@@ -152,10 +156,11 @@ class Proof:
 
     def _preparations(self) -> list[str]:
         """Copies of tables, and keys to accounts that need not be there before the end."""
-        statements = []
+        statements: list[str] = []
         for relation in self.filling:
-            if relation.id in self.planner.copied:
+            if relation.id in self.planner.copied | self.planner.counting:
                 statements += copy(relation)
+            if relation.id in self.planner.copied:
                 continue
             for key in relation.keys:
                 target = self.surface.relations.get(key.target)
@@ -178,12 +183,13 @@ class Proof:
         claims = json.dumps(dict.fromkeys(self._claims, self.stage.victim.id))
         safe = self.clone or not self.reach.writing(accounts)
         statement = f"select pg_temp.sign_up({literal(self.stage.stranger)}, {literal(claims)})"
-        return Row(accounts, self.stage.outsider, "sign-up", (statement,) if safe and accounts.triggers else ())
+        return Row(accounts, self.stage.victim, "sign-up", (statement,) if safe and accounts.triggers else ())
 
     @cached_property
     def _claims(self) -> list[str]:
         """Names under which policies and functions look for something in a request."""
-        policies = [policy[part] or "" for r in self.surface.relations.values() for policy in r.policies for part in ("using", "check")]
+        guards = [policy for each in self.surface.relations.values() for policy in each.policies]
+        policies = [policy[part] or "" for policy in guards for part in ("using", "check")]
         sources = [each.source for each in self.surface.functions if not each.member and not each.supabase]
         found = (name for text in (*policies, *sources) for name in CLAIMS.findall(text))
         return list(dict.fromkeys(["organization_id", *(name for name in found if name not in RESERVED)]))
@@ -203,7 +209,7 @@ class Proof:
         statements = []
         for relation, organization in self._viewed():
             place = f"{quoted(self.tenancy.columns[relation.id])} = {literal(organization.id)}"
-            statements.append([f"select to_jsonb(t) from {relation.qualified} t where {place} limit 1"])
+            statements.append([f"select to_jsonb(t) from {relation.qualified} t where {place} limit 1"])  # noqa: S608
         return Jsonb(statements)
 
     def _take(self, rows: Sequence[Row], results: Sequence[tuple[str, Any, int]]) -> None:
@@ -213,7 +219,7 @@ class Proof:
                 self.rows[about].append(made)
                 if turn == len(row.statements) > 3:
                     self.borrowed.add(row.relation.id)
-            elif row.variant == "minimal" and row.organization is self.stage.victim:
+            elif row.variant in {"minimal", "sign-up"} and row.organization is self.stage.victim:
                 self.failures[row.relation.id] = outcome
 
     def _caller(self, attacker: Attacker | None) -> Caller:
@@ -239,9 +245,7 @@ class Proof:
         queries = [{"actor": self._actor(each.actor), "statement": each.statement} for each in observations]
         return self.connection.execute("select * from pg_temp.observe(%s, %s)", (self._people(), Jsonb(queries)))
 
-    def _attack(
-        self, tries: Sequence[Attack], observations: Sequence[Observation]
-    ) -> tuple[list[str], list[str]]:
+    def _attack(self, tries: Sequence[Attack], observations: Sequence[Observation]) -> tuple[list[str], list[str]]:
         attacks = [
             {
                 "actor": self._actor(each.actor),
@@ -250,6 +254,9 @@ class Proof:
                 "own": each.own,
                 "watch": each.watch,
                 "keeps": not each.verb.startswith("delete"),
+                "immediate": each.immediate,
+                "enough": sorted(each.allowed) if each.right else None,
+                "right": each.right,
             }
             for each in tries
         ]
@@ -306,9 +313,7 @@ class Proof:
         changed = [each for each in attempts if results[id(each)].startswith(CHANGED)]
         return [_finding(each, results[id(each)]) for each in (*got_through, *changed)]
 
-    def _undecided(
-        self, attacks: Sequence[Attack], wanted: Sequence[Right], results: dict[int, str]
-    ) -> list[Finding]:
+    def _undecided(self, attacks: Sequence[Attack], wanted: Sequence[Right], results: dict[int, str]) -> list[Finding]:
         """Rows that a trigger refuses to members and outsiders alike: its rule was never the organization."""
         kept = {right.table for right in wanted if right.verb == "insert" and self._kept(right, results)}
         tried = {right.table for right in wanted if right.verb == "insert"}
@@ -320,9 +325,8 @@ class Proof:
         ]
 
     def _kept(self, right: Right, results: dict[int, str]) -> bool:
-        return any(
-            each.repelled(results[id(each)]) or results[id(each)].startswith(CHANGED) for each in right.attempts
-        )
+        outcomes = [results[id(each)] for each in right.attempts]
+        return any(outcome in right.attempts[0].allowed or outcome.startswith(CHANGED) for outcome in outcomes)
 
     def _report(
         self,
@@ -344,7 +348,7 @@ class Proof:
             )
             for right in missing
             # Who cannot see its rows cannot name them either.
-            if right.verb == "select" or right.table not in blind
+            if (right.verb == "select" or right.table not in blind) and results[id(right.attempts[0])] not in RAISED
         ]
         left, used = take_out(self.entries, leaks)
         undecided, more = take_out(self.entries, unjudged)

@@ -30,15 +30,20 @@ INSERT = re.compile(r"\b(?:insert|merge)\s+into\s+(?:only\s+)?(?:\"?[\w$]+\"?\s*
 
 @dataclass(frozen=True)
 class Reach:
-    """Ids of functions and relations that must not be used on a live database."""
+    """Ids of functions, and of relations by what must not be done with them on a live database."""
 
     functions: frozenset[int]
     readers: frozenset[int]
     writers: frozenset[int]
+    deleters: frozenset[int]
 
     def reading(self, relation: Relation) -> bool:
         """Whether reading the relation could reach outside."""
         return relation.id in self.readers
+
+    def deleting(self, relation: Relation) -> bool:
+        """Whether deleting a row could, by way of the foreign keys that point at it."""
+        return relation.id in self.deleters or relation.id in self.writers
 
     def writing(self, relation: Relation) -> bool:
         """Whether writing a row could reach outside or move a sequence."""
@@ -71,7 +76,19 @@ def read_reach(surface: Surface) -> Reach:
             break
     readers = _readers(surface.relations.values(), unsafe)
     writers |= {each.id for each in surface.relations.values() if set(each.parents) & writers or each.kind == "f"}
-    return Reach(frozenset(unsafe), readers, frozenset(writers))
+    return Reach(frozenset(unsafe), readers, frozenset(writers), _deleters(surface, writers))
+
+
+def _deleters(surface: Surface, writers: set[int]) -> frozenset[int]:
+    found: set[int] = set()
+    relations = list(surface.relations.values())
+    for _ in relations:
+        reached = writers | found
+        more = {key.target for each in relations if each.id in reached for key in each.keys if key.acts}
+        if more <= found:
+            break
+        found |= more
+    return frozenset(found)
 
 
 def _outward(function: Function) -> bool:
@@ -79,7 +96,9 @@ def _outward(function: Function) -> bool:
         return function.member in OUTWARD or not function.trusted
     own_c = function.language == "c" and not function.supabase
     untrusted = not function.trusted and function.language not in {"c", "internal"}
-    return own_c or untrusted or function.schema in OUTWARD_SCHEMAS or bool(re.match(r"http(_|$)|dblink", function.name))
+    return (
+        own_c or untrusted or function.schema in OUTWARD_SCHEMAS or bool(re.match(r"http(_|$)|dblink", function.name))
+    )
 
 
 def _reaches(function: Function, names: set[str], tables: set[str], *, dynamic: bool) -> bool:

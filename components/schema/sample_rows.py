@@ -2,6 +2,7 @@
 victim one more for each boolean and listed value. All keys are chosen here, so that rows can refer to each other and no
 sequence moves; values that checks bind are chosen by the server among candidates (`pg_temp.solve`).
 """
+# ruff: noqa: S608  identifiers come quoted from the catalog, values are our own and quoted by `literal`
 
 import random
 import re
@@ -9,6 +10,7 @@ import uuid
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,7 +48,7 @@ class Planner:
         surface, tenancy, insiders, stage: what the rows are made from.
         solved: what the server chose: `columns` (relation.column -> fitting values) and `rows` (relation.variant ->
             values of columns that a check binds together).
-        copied: tables that are attacked in a copy, see `shadow`.
+        copied, counting: tables that are attacked in a copy, the latter by INSERT only, see `shadow`.
         pools: relation.column -> values that need no asking.
     """
 
@@ -55,10 +57,13 @@ class Planner:
     insiders: Insiders
     stage: Stage
     copied: frozenset[int] = frozenset()
+    counting: frozenset[int] = frozenset()
     solved: Mapping[str, Any] = field(default_factory=dict)
     pools: dict[str, list[str]] = field(default_factory=dict)
     number: int = field(default_factory=lambda: random.randrange(100_000, 900_000))  # noqa: S311  not a secret
     made: dict[tuple[int, str, str], Values] = field(default_factory=dict)
+    bound: dict[int, "Bound"] = field(default_factory=dict)
+    pins: dict[int, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def questions(self, relations: Sequence[Relation]) -> list[dict[str, Any]]:
         """What the server has to decide before rows can be planned, per table."""
@@ -70,7 +75,7 @@ class Planner:
             return []
         if organization is self.stage.neighbour:
             return [MINIMAL, FULL]
-        return [MINIMAL, FULL, *(f"{name}={value}" for name, value in self._listed(relation))]
+        return [MINIMAL, FULL, *self._pinned(relation)]
 
     def values(self, relation: Relation, organization: Organization, variant: str, turn: int = 0) -> Values:
         """The values of one row; keys first, so that rows that need each other find them."""
@@ -108,7 +113,7 @@ class Planner:
             yield Row(relation, organization, MINIMAL, (self._from_file(text, relation, organization),))
             return
         for variant in self.variants(relation, organization):
-            turns = range(3) if variant == MINIMAL else range(1)
+            turns = range(3) if variant == MINIMAL and self._rotates(relation) else range(1)
             made = [self.values(relation, organization, variant, turn) for turn in turns]
             statements = [self.insert(relation, each) for each in made]
             statements += self._borrowed(relation, made[0]) if relation.id not in self.copied else []
@@ -128,6 +133,11 @@ class Planner:
             row = self.values(members, organization, role)
             row |= {self.insiders.members["account"]: account, **self.insiders.member_columns(role)}
             yield Row(members, organization, role, (self.insert(members, row),))
+
+    def _rotates(self, relation: Relation) -> bool:
+        """Whether a key has to take its turn among few values, one of which may be taken."""
+        keys = [each for each in relation.columns if self._is_key(relation, each) and each.type != "uuid"]
+        return any(not any(MARK in value for value in self._fitting(relation, each)) for each in keys)
 
     def _borrowed(self, relation: Relation, values: Values) -> list[str]:
         """For a row that needs an account at once: the one that signing up made, or one with an account of others."""
@@ -156,7 +166,7 @@ class Planner:
         return f"{statement} returning to_jsonb({quoted(relation.name)}.*)"
 
     def _question(self, relation: Relation) -> dict[str, Any] | None:
-        single, several = _checks(relation)
+        single, several = self._bound(relation)
         columns = []
         for column in relation.columns:
             if column.generated:
@@ -167,9 +177,7 @@ class Planner:
             if not hints and is_plain(column, self.surface.types):
                 self.pools[f"{relation.id}.{column.name}"] = pool
                 continue
-            columns.append(
-                {"name": column.name, "type": column.type, "pool": pool, "checks": single[column.name]}
-            )
+            columns.append({"name": column.name, "type": column.type, "pool": pool, "checks": single[column.name]})
         rows = [
             {"variant": variant, "columns": names, "checks": checks, "pinned": pinned, "loose": loose}
             for variant, names, checks, pinned, loose in self._joint(relation, several)
@@ -180,9 +188,11 @@ class Planner:
         """Columns that checks bind together, for each variant, with the values that the variant pins."""
         for names in _components([names for names, _ in several]):
             checks = [check for bound, check in several if bound <= names]
-            for variant in self.variants(relation, self.stage.victim):
-                name, _, value = variant.partition("=")
-                pinned = {name: value} if name in names and value else {}
+            pins = {MINIMAL: {}, FULL: {}, **self._pinned(relation)}
+            for variant, values in pins.items():
+                pinned = {name: value for name, value in values.items() if name in names}
+                if values and not pinned:
+                    continue
                 # Null comes first in a minimal row, last in a full one.
                 loose = {
                     each.name: variant != FULL
@@ -191,20 +201,33 @@ class Planner:
                 }
                 yield variant, sorted(names), checks, pinned, loose
 
-    def _listed(self, relation: Relation) -> list[tuple[str, str]]:
-        single, several = _checks(relation)
-        found = []
+    def _pinned(self, relation: Relation) -> Mapping[str, Mapping[str, str]]:
+        """The variants that show each boolean and listed value: variant -> values of columns.
+
+        Columns that share no check take their values in the same rows.
+        """
+        if relation.id not in self.pins:
+            found: dict[str, dict[str, str]] = {}
+            _, several = self._bound(relation)
+            shared = {name for names, _ in several for name in names}
+            for column, values in self._listed(relation).items():
+                for at, value in enumerate(values[:MOST_VARIANTS]):
+                    variant = f"{column}={value}" if column in shared else f"value {at}"
+                    found.setdefault(variant, {})[column] = value
+            self.pins[relation.id] = found
+        return self.pins[relation.id]
+
+    def _listed(self, relation: Relation) -> dict[str, list[str]]:
+        single, several = self._bound(relation)
+        found = {}
         for column in relation.columns:
             if column.generated or column.name == self.tenancy.column(relation):
                 continue
             checks = [*single[column.name], *(check for names, check in several if column.name in names)]
             fitting = self._fitting(relation, column)
-            found += [
-                (column.name, value)
-                for value in listed(column, self.surface.types, checks)
-                if not self.solved or value in fitting
-            ]
-        return found[:MOST_VARIANTS]
+            values = listed(column, self.surface.types, checks)
+            found[column.name] = [value for value in values if not self.solved or value in fitting]
+        return found
 
     def _fitting(self, relation: Relation, column: Column) -> list[str]:
         columns: Mapping[str, list[str]] = self.solved.get("columns", {})
@@ -216,12 +239,20 @@ class Planner:
         # Other rows than those of the victim are like its minimal one.
         return rows.get(f"{relation.id}.{variant}") or rows.get(f"{relation.id}.{MINIMAL}") or {}
 
+    @cached_property
+    def _referred(self) -> frozenset[tuple[int, str]]:
+        """Columns that foreign keys point at."""
+        keys = [key for other in self.surface.relations.values() for key in other.keys]
+        return frozenset((key.target, name) for key in keys for name in key.theirs)
+
     def _is_key(self, relation: Relation, column: Column) -> bool:
-        referred = any(
-            column.name in key.theirs for other in self.surface.relations.values() for key in other.keys
-            if key.target == relation.id
-        )
-        return column.name in relation.unique_columns or referred or column.counted
+        return column.name in relation.unique_columns or (relation.id, column.name) in self._referred or column.counted
+
+    def _bound(self, relation: Relation) -> "Bound":
+        """The checks of a relation, read once."""
+        if relation.id not in self.bound:
+            self.bound[relation.id] = _checks(relation)
+        return self.bound[relation.id]
 
     def _key(self, relation: Relation, column: Column, place: tuple[int, str, str], turn: int) -> str | None:
         """A key; another turn keeps those that other rows refer to."""
@@ -235,7 +266,7 @@ class Planner:
         kind = self.surface.types.get(column.type_id)
         if kind and kind.name == "uuid":
             return str(uuid.uuid4())
-        single, _ = _checks(relation)
+        single, _ = self._bound(relation)
         fitting = self._fitting(relation, column)
         if kind and kind.category == "N" and not single[column.name]:
             return str({"smallint": 20_000 + self.number % 12_000}.get(kind.name, 1_000_000_000 + self.number))
@@ -253,12 +284,12 @@ class Planner:
         together: Mapping[str, str | None],
         turn: int,
     ) -> None:
-        pinned, _, value = variant.partition("=")
+        pinned = self._pinned(relation).get(variant, {})
         fitting = self._fitting(relation, column)
         if column.name in together:
             row[column.name] = _marked(together[column.name], self.number)
-        elif column.name == pinned:
-            row[column.name] = value
+        elif column.name in pinned:
+            row[column.name] = pinned[column.name]
         elif variant == FULL or (column.required and not column.default) or _called(column):
             if fitting:
                 row[column.name] = own_digits(fitting[turn % len(fitting)], self.number)
@@ -291,18 +322,19 @@ class Planner:
         if target is None or (target.id == relation.id and variant == MINIMAL):
             row.update(dict.fromkeys(own))
             return
-        first = self._first(target, organization)
-        row.update({name: first.get(theirs) for name, theirs in zip(key.columns, key.theirs, strict=True) if name in own})
+        first = self._first(target, organization, variant)
+        pairs = zip(key.columns, key.theirs, strict=True)
+        row.update({name: first.get(theirs) for name, theirs in pairs if name in own})
 
     def _account(self, organization: Organization, variant: str) -> str:
         accounts = list(organization.accounts.values())
         order = {MINIMAL: 0, FULL: 1, SPARE: 2}
         return accounts[order.get(variant, 3)]
 
-    def _first(self, target: Relation, organization: Organization) -> Values:
-        """The row of the organization that others refer to."""
+    def _first(self, target: Relation, organization: Organization, variant: str) -> Values:
+        """The row of the organization that others refer to; full rows belong to another member than the rest."""
         if target.full == self.insiders.members["table"]:
-            return self.values(target, organization, "owner")
+            return self.values(target, organization, "member" if variant == FULL else "owner")
         if target.full == self.insiders.tenant["table"]:
             return self.values(target, organization, "itself")
         return self.values(target, organization, MINIMAL)
@@ -337,7 +369,9 @@ def rows_file(relation: Relation, folder: Path | None = None) -> str | None:
 def to_fill(surface: Surface) -> list[Relation]:
     """The tables that get rows, parents first: exposed ones and those that they refer to."""
     parents = {parent for each in surface.relations.values() for parent in each.parents}
+    shown = {source for each in surface.exposed for source in surface.sources(each)}
     wanted = {each.id for each in surface.exposed if each.is_table}
+    wanted |= {each for each in shown if surface.relations[each].is_table and not surface.relations[each].sealed}
     while True:
         targets = {key.target for each in wanted for key in surface.relations[each].keys}
         if not (more := (targets & set(surface.relations)) - wanted):
@@ -379,7 +413,11 @@ def _marked(value: str | None, number: int) -> str | None:
     return None if value is None else own_digits(value, number)
 
 
-def _checks(relation: Relation) -> tuple[dict[str, list[str]], list[tuple[frozenset[str], str]]]:
+Bound = tuple[dict[str, list[str]], list[tuple[frozenset[str], str]]]
+"""The checks that bind one column, by its name, and those that bind several."""
+
+
+def _checks(relation: Relation) -> Bound:
     """Checks that bind one column, and those that bind several."""
     single: dict[str, list[str]] = defaultdict(list)
     several = []
@@ -391,7 +429,8 @@ def _checks(relation: Relation) -> tuple[dict[str, list[str]], list[tuple[frozen
         elif each.columns:
             several.append((frozenset(each.columns), each.expression))
     if relation.condition:
-        names = frozenset(c.name for c in relation.columns if re.search(rf"\b{re.escape(c.name)}\b", relation.condition))
+        words = set(re.findall(r"\w+", relation.condition))
+        names = frozenset(each.name for each in relation.columns if each.name in words)
         if len(names) == 1:
             single[next(iter(names))].append(relation.condition)
         elif names:

@@ -1,7 +1,7 @@
 """Candidate values for a column, as text: by its type and by the literals of the checks that it has to satisfy.
 
-Only the server decides which of them fit. Text and number candidates hold the digits of `MARK`, which every row replaces
-by digits of its own, so that unique keys do not meet.
+Only the server decides which of them fit. Text and number candidates hold the digits of `MARK`, which every row
+replaces by digits of its own, so that unique keys do not meet.
 """
 
 import importlib
@@ -99,7 +99,9 @@ def listed(column: Column, types: Mapping[int, Type], expressions: Sequence[str]
 def is_plain(column: Column, types: Mapping[int, Type]) -> bool:
     """Whether the candidates need no asking: a type of Postgres itself, which takes the first of them."""
     kind = types.get(column.type_id)
-    return kind is not None and kind.kind == "b" and (kind.category in "SNDBT" or kind.name in {"uuid", "jsonb", "json"})
+    return (
+        kind is not None and kind.kind == "b" and (kind.category in "SNDBT" or kind.name in {"uuid", "jsonb", "json"})
+    )
 
 
 def own_digits(text: str, number: int) -> str:
@@ -183,7 +185,9 @@ def matching(pattern: str) -> list[str]:
         return []
     shortest, longer = _sample(parsed, 0), _sample(parsed, 1)
     # Where a row's digits do not fit, a unique key needs some texts to choose from.
-    others = [shortest.replace("1", digit).replace("X", letter) for digit, letter in zip("2345678", "ABCDEFG", strict=True)]
+    others = [
+        shortest.replace("1", digit).replace("X", letter) for digit, letter in zip("2345678", "ABCDEFG", strict=True)
+    ]
     return list(dict.fromkeys([_sample(parsed, len(MARK), digits=True), longer, shortest, longer.upper(), *others]))
 
 
@@ -194,7 +198,7 @@ def _sample(parsed: Any, extra: int, *, digits: bool = False) -> str:
 
 def _one(operation: str, argument: Any, extra: int, digits: bool) -> str:
     if operation == "LITERAL":
-        return chr(argument)
+        return chr(int(argument))
     if operation in {"MAX_REPEAT", "MIN_REPEAT", "POSSESSIVE_REPEAT"}:
         return _repeated(argument, extra, digits)
     if operation == "SUBPATTERN":
@@ -210,10 +214,10 @@ def _one(operation: str, argument: Any, extra: int, digits: bool) -> str:
 
 def _repeated(argument: Any, extra: int, digits: bool) -> str:
     least, most, body = argument
-    count = min(least + extra, int(most)) if str(most) != "MAXREPEAT" else least + extra
+    count = int(least) + extra if str(most) == "MAXREPEAT" else min(int(least) + extra, int(most))
     one = _sample(body, 0)
     if digits and count >= len(MARK) and len(one) == 1 and _takes_digits(body):
-        return (one * count)[: count - len(MARK)] + MARK
+        return one * (count - len(MARK)) + MARK
     return "".join(_sample(body, 0) for _ in range(count))
 
 
@@ -244,5 +248,9 @@ def _holds(members: Any, character: str) -> bool:
 
 def _in_category(name: str, character: str) -> bool:
     kind = name.removeprefix("CATEGORY_").removeprefix("NOT_")
-    tests = {"DIGIT": character.isdigit(), "SPACE": character.isspace(), "WORD": character.isalnum() or character == "_"}
+    tests = {
+        "DIGIT": character.isdigit(),
+        "SPACE": character.isspace(),
+        "WORD": character.isalnum() or character == "_",
+    }
     return tests.get(kind, False) != ("NOT_" in name)

@@ -24,10 +24,23 @@ def to_copy(surface: Surface, reach: Reach, *, clone: bool) -> frozenset[int]:
         copied |= more
 
 
+def count_on_insert(surface: Surface, *, clone: bool) -> frozenset[int]:
+    """The tables where an INSERT by a signed-in account takes a number from a sequence that it may not set."""
+    found = set()
+    for each in surface.exposed:
+        writable = {column.name for column in each.open_to("authenticated", "INSERT")}
+        if writable and any(column.counted and column.name not in writable for column in each.columns):
+            found.add(each.id)
+    return frozenset() if clone else frozenset(found)
+
+
 def copy(relation: Relation) -> Iterator[str]:
     """The statements that make the copy."""
     name = f"pg_temp.{quoted(relation.name)}"
     yield f"create temporary table {quoted(relation.name)} (like {relation.qualified} including generated)"
+    for column in relation.columns:
+        if column.counted and column.required:
+            yield f"alter table {name} alter column {quoted(column.name)} drop not null"
     if relation.secured:
         yield f"alter table {name} enable row level security"
     for role, verbs in relation.rights.items():

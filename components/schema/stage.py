@@ -46,14 +46,13 @@ SERVER = Actor("service_role", "server")
 class Organization:
     """An organization of the check, with its accounts by member role."""
 
-    name: str
     accounts: Mapping[str, str]
     id: str = field(default_factory=lambda: str(uuid.uuid4()))
 
     @classmethod
-    def of(cls, name: str, *roles: str) -> "Organization":
+    def of(cls, *roles: str) -> "Organization":
         """An organization with one account per role."""
-        return cls(name, {role: str(uuid.uuid4()) for role in roles})
+        return cls({role: str(uuid.uuid4()) for role in roles})
 
     def actor(self, role: str, label: str, posing_as: str | None = None) -> Actor:
         """The signed-in account of that member role."""
@@ -76,9 +75,9 @@ class Stage:
         """Fresh ids, so that checks running at once do not meet."""
         full = (*MEMBER_ROLES, "disabled")
         return cls(
-            Organization.of("victim", *full),
-            Organization.of("neighbour", *full),
-            Organization.of("outsider", *MEMBER_ROLES),
+            Organization.of(*full),
+            Organization.of(*full),
+            Organization.of(*MEMBER_ROLES),
         )
 
     @property

@@ -3,6 +3,7 @@
 import functools
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from components.schema.migrations import SQL
@@ -54,12 +55,13 @@ class Column:
 
 @dataclass(frozen=True)
 class Constraint:
-    """A check (`c`), foreign key (`f`) or key (`p`, `u`, `x`)."""
+    """A check (`c`), foreign key (`f`) or key (`p`, `u`, `x`); one that `acts` writes when its target is deleted."""
 
     name: str
     kind: str
     target: int
     deferrable: bool
+    acts: bool
     expression: str | None
     columns: tuple[str, ...]
     theirs: tuple[str, ...]
@@ -114,12 +116,12 @@ class Relation:
         """Whether it holds rows of its own that policies can guard."""
         return self.kind in TABLES
 
-    @property
+    @cached_property
     def keys(self) -> list[Constraint]:
         """Its foreign keys."""
         return [each for each in self.constraints if each.kind == "f"]
 
-    @property
+    @cached_property
     def unique_columns(self) -> frozenset[str]:
         """Columns that are part of some key or unique index."""
         return frozenset(name for key in self.uniques for name in key if name)
@@ -238,10 +240,20 @@ class Surface:
             frozenset(facts.get("counted", [])),
         )
 
-    @property
+    @cached_property
     def exposed(self) -> list[Relation]:
         """Relations that a request can name."""
         return [each for each in self.relations.values() if each.exposed]
+
+    def sources(self, relation: Relation) -> set[int]:
+        """Every relation that a view reads, through other views too."""
+        found, left = set[int](), set(relation.reads)
+        while left:
+            each = left.pop()
+            if each in self.relations and each not in found:
+                found.add(each)
+                left |= self.relations[each].reads
+        return found
 
     def named(self, full: str) -> Relation | None:
         """The relation of that name, with its schema."""

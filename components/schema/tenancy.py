@@ -16,12 +16,10 @@ class Tenancy:
     Attributes:
         columns: relation id -> the column that holds the organization.
         owned: ids of tables that belong to an organization by themselves or through another table.
-        accounts: relation id -> columns that hold an account.
     """
 
     columns: Mapping[int, str]
     owned: frozenset[int]
-    accounts: Mapping[int, tuple[str, ...]]
 
     def column(self, relation: Relation) -> str | None:
         """The column that holds the organization."""
@@ -47,7 +45,7 @@ def read_tenancy(surface: Surface, insiders: Insiders) -> Tenancy:
         if each.id not in columns and each.column(members["tenant"]):
             columns[each.id] = members["tenant"]
     accounts = {each.id: _accounts(each, surface) for each in relations}
-    return Tenancy(columns, _owned(relations, columns, accounts), {key: value for key, value in accounts.items() if value})
+    return Tenancy(columns, _owned(relations, columns, accounts))
 
 
 def _by_key(relation: Relation, columns: Mapping[int, str]) -> str | None:

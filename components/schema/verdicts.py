@@ -45,6 +45,11 @@ def judge_calls(
     found = {(finding.table, finding.role) for finding in leaks}
     functions = caller.functions()
     unjudged = [each for function in functions for each in _unheard(caller, function, heard[function.id], unsteady)]
+    seen = {each.about.id: each.about for each in outsiders if isinstance(each.about, Relation)}
+    for view in seen.values():
+        if table := _unshown(caller, view):
+            outcome = f"shows {table} with its owner's rights, which has no row to show"
+            unjudged.append(Finding(view.short, "authenticated", "select", "", outcome))
     return leaks, [each for each in unjudged if (each.table, each.role) not in found]
 
 
@@ -66,23 +71,22 @@ def _has_owners_rights(caller: Caller, about: Relation | Function) -> bool:
     """Whether it reads rows of organizations past the policies."""
     if isinstance(about, Function):
         return about.definer and about.set
-    return not caller.attacker.by_caller(about) and bool(_sources(caller, about) & caller.attacker.tenancy.owned)
+    surface, sources = caller.surface, caller.surface.sources(about)
+    private = any(surface.relations[each].sealed for each in sources)
+    return not caller.attacker.by_caller(about) and (private or bool(sources & caller.attacker.tenancy.owned))
 
 
-def _sources(caller: Caller, relation: Relation) -> set[int]:
-    """Everything that a view reads, through other views too."""
-    found, left = set[int](), set(relation.reads)
-    while left:
-        each = left.pop()
-        found.add(each)
-        known = caller.surface.relations.get(each)
-        left |= set(known.reads) - found if known else set()
-    return found
+def _unshown(caller: Caller, view: Relation) -> str:
+    """A table without a row that a view shows with its owner's rights, so that nothing is known about the view."""
+    if caller.attacker.by_caller(view):
+        return ""
+    attacker, surface = caller.attacker, caller.surface
+    tables = [surface.relations[each] for each in surface.sources(view) if surface.relations[each].is_table]
+    empty = [each for each in tables if not attacker.rows.get((each.id, attacker.stage.victim.id)) and each.rows <= 0]
+    return empty[0].full if empty else ""
 
 
-def _unheard(
-    caller: Caller, function: Function, answers: Iterable[str], unsteady: set[int]
-) -> Iterable[Finding]:
+def _unheard(caller: Caller, function: Function, answers: Iterable[str], unsteady: set[int]) -> Iterable[Finding]:
     """Functions with their owner's rights that proved nothing."""
     if not function.definer:
         return

@@ -130,11 +130,12 @@ $$;
 
 -- An account as signing up makes it, claiming what it likes. Where accounts cannot be made, the triggers that signing
 -- up fires are fired by a copy of the table.
-create function pg_temp.sign_up(account uuid, claims jsonb) returns void language plpgsql as $$
+create function pg_temp.sign_up(account uuid, claims jsonb) returns jsonb language plpgsql as $$
 declare
   named text; calls text;
 begin
   insert into auth.users (id, email, raw_user_meta_data) values (account, 'x@isolation.invalid', claims);
+  return '{}';
 exception when insufficient_privilege then
   create temporary table signed_up (like auth.users);
   for named, calls in
@@ -148,6 +149,7 @@ exception when insufficient_privilege then
   end loop;
   insert into pg_temp.signed_up (id, email, raw_user_meta_data, is_sso_user, is_anonymous)
     values (account, 'x@isolation.invalid', claims, false, false);
+  return '{}';
 end
 $$;
 
@@ -198,9 +200,9 @@ create function pg_temp.written(watched jsonb) returns bigint[] language sql as 
   from jsonb_array_elements(watched) with ordinality w(fact, at), lateral (select (fact ->> 'id')::oid as id) i
 $$;
 
--- Runs one statement as a role with a request's settings and undoes it. Answers the number of rows, the SQLSTATE, or
+-- Runs one statement as a role and undoes it. Answers the number of rows, the SQLSTATE, or
 -- `changed <table>` where a row of an organization other than `own` is not what it was.
-create function pg_temp.attack(as_role text, settings jsonb, statement text, read_only boolean,
+create function pg_temp.attack(as_role text, statement text, read_only boolean, immediate text,
   watched jsonb, before jsonb, own text, members text) returns text language plpgsql as $$
 declare
   touched bigint; role_before text := current_setting('role'); written bigint[]; after jsonb; name text; counts bigint[];
@@ -208,10 +210,12 @@ begin
   if watched is not null then
     written := pg_temp.written(watched);
   end if;
-  perform set_config(key, value, true) from jsonb_each_text(settings);
   perform set_config('isolation.rows', '0', true);
   if read_only then
     perform set_config('transaction_read_only', 'on', true);
+  end if;
+  if immediate is not null then
+    execute 'set constraints ' || immediate || ' immediate';
   end if;
   perform set_config('role', as_role, true);
   execute statement;
@@ -240,11 +244,12 @@ exception when others then
 end
 $$;
 
--- Runs attacks in turn. Each is {actor, statement, read_only, own, watch}; actors are {role, settings}.
+-- Runs attacks in turn. Each is {actor, statement, read_only, own, watch, keeps, right, enough}; actors are {role,
+-- settings}. Of attempts at one right those after the first that is `enough` are left out, with an empty outcome.
 create function pg_temp.run(actors jsonb, attacks jsonb, watched jsonb, organizations uuid[], members text)
 returns setof text language plpgsql as $$
 declare
-  each jsonb; actor jsonb; before jsonb; known text;
+  each jsonb; actor jsonb; before jsonb; known text; kept text := 'none'; outcome text; acting text := '';
 begin
   if members is not null then
     execute members into known;
@@ -252,10 +257,22 @@ begin
   before := jsonb_build_object('rows', pg_temp.state(watched, organizations), 'members', known,
     'organizations', (select jsonb_object_agg(o, true) from unnest(organizations) o));
   for each in select jsonb_array_elements(attacks) loop
-    actor := actors -> (each ->> 'actor')::integer;
-    return next pg_temp.attack(actor ->> 'role', actor -> 'settings', each ->> 'statement',
-      (each ->> 'read_only')::boolean, case when (each ->> 'watch')::boolean then watched end, before, each ->> 'own',
+    if each ->> 'right' = kept then
+      return next '';
+      continue;
+    end if;
+    if each ->> 'actor' <> acting then
+      acting := each ->> 'actor';
+      actor := actors -> acting::integer;
+      perform set_config(key, value, true) from jsonb_each_text(actor -> 'settings');
+    end if;
+    outcome := pg_temp.attack(actor ->> 'role', each ->> 'statement', (each ->> 'read_only')::boolean,
+      each ->> 'immediate', case when (each ->> 'watch')::boolean then watched end, before, each ->> 'own',
       case when (each ->> 'keeps')::boolean then members end);
+    if each -> 'enough' ? outcome then
+      kept := each ->> 'right';
+    end if;
+    return next outcome;
   end loop;
 end
 $$;

@@ -61,7 +61,7 @@ attribute as (
 ),
 bound as (
   select k.conrelid, jsonb_agg(jsonb_build_object(
-    'name', k.conname, 'kind', k.contype, 'target', k.confrelid::bigint, 'deferrable', k.condeferrable,
+    'name', k.conname, 'kind', k.contype, 'target', k.confrelid::bigint, 'deferrable', k.condeferrable, 'acts', k.confdeltype in ('c', 'n', 'd'),
     'expression', case when k.contype = 'c' then pg_get_expr(k.conbin, k.conrelid) end,
     'columns', (select coalesce(jsonb_agg(a.attname order by at), '[]') from unnest(k.conkey) with ordinality key(num, at)
       join pg_catalog.pg_attribute a on a.attrelid = k.conrelid and a.attnum = num),
@@ -158,6 +158,7 @@ where t.oid in (select atttypid from pg_catalog.pg_attribute where attrelid in (
   or t.oid in (select unnest(proargtypes::oid[]) from pg_catalog.pg_proc where pronamespace in (select oid from space))
   or t.typnamespace = 'pg_catalog'::regnamespace and t.typtype in ('b', 'r') and t.typrelid = 0
 union all
+-- A sequence of an identity column is nobody's but the column's.
 select 'sequence', jsonb_build_object('schema', s.nspname, 'name', c.relname,
   'roles', (select coalesce(jsonb_agg(api.rolname || ' ' || verb), '[]')
     from api, unnest(array['USAGE', 'SELECT', 'UPDATE']) verb
@@ -165,7 +166,7 @@ select 'sequence', jsonb_build_object('schema', s.nspname, 'name', c.relname,
 from pg_catalog.pg_class c join space s on s.oid = c.relnamespace
 where c.relkind = 'S' and (s.declared or s.usable or s.sealed)
   and not exists (select from pg_catalog.pg_depend d
-    where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype = 'e')
+    where d.classid = 'pg_catalog.pg_class'::regclass and d.objid = c.oid and d.deptype in ('e', 'i'))
   and not (pg_get_userbyid(c.relowner) ~ '^supabase_' and s.owner ~ '^supabase_')
 union all
 select 'counted', to_jsonb(c.relname)

@@ -30,6 +30,9 @@ class Hole:
     named: str = ""
     as_admin: bool = False
 
+    def __str__(self) -> str:
+        return f"{self.number} {self.name}"
+
 
 def new_table(name: str, columns: str, rights: str = "select, insert, update, delete", *, rls: bool = True) -> str:
     """A new table, without a policy, with rights for authenticated and service_role only."""
@@ -119,7 +122,7 @@ LISTED: tuple[Hole, ...] = (
     Hole(
         15,
         "pg_read_all_data for authenticated",
-        "grant pg_read_all_data to authenticated; alter role authenticated inherit",
+        "alter role authenticated inherit; grant pg_read_all_data to authenticated",
         as_admin=True,
     ),
     Hole(

@@ -1,3 +1,17 @@
+-- Runs one statement as a role with a token's claims and undoes it. Answers the number of rows, or the SQLSTATE.
+create function pg_temp.attack(as_role text, claims text, statement text) returns text language plpgsql as $$
+declare
+  touched bigint;
+begin
+  perform set_config('request.jwt.claims', claims, true), set_config('role', as_role, true);
+  execute statement;
+  get diagnostics touched = row_count;
+  raise exception using errcode = 'ROWS0', message = touched::text;
+exception when others then
+  return case when sqlstate = 'ROWS0' then sqlerrm else sqlstate end;
+end
+$$;
+
 -- An organization with one account per role and, unless it is to stay empty, one row or more in every table.
 create function pg_temp.populate(organization uuid, accounts jsonb, filled boolean default true) returns void
 language plpgsql as $$

@@ -102,7 +102,8 @@ QUIET: tuple[Hole, ...] = (
         new_table(
             "public.lines",
             f"{ID}, {TENANT}, net numeric not null, gross numeric generated always as (net * 2) stored,"
-            " parent uuid references public.lines (id) deferrable initially deferred",
+            " parent uuid, unique (organization_id, id), foreign key (organization_id, parent)"
+            " references public.lines (organization_id, id) deferrable initially deferred",
         )
         + f"create policy lines_all on public.lines {MEMBERS}",
         exploitable=False,
