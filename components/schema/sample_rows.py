@@ -71,8 +71,6 @@ class Planner:
 
     def variants(self, relation: Relation, organization: Organization) -> list[str]:
         """The rows that an organization gets in a table."""
-        if organization is self.stage.outsider:
-            return []
         if organization is self.stage.neighbour:
             return [MINIMAL, FULL]
         return [MINIMAL, FULL, *self._pinned(relation)]
@@ -109,6 +107,8 @@ class Planner:
 
     def rows(self, relation: Relation, organization: Organization) -> Iterator[Row]:
         """All rows of an organization in a table."""
+        if organization is self.stage.outsider:
+            return
         if text := rows_file(relation):
             yield Row(relation, organization, MINIMAL, (self._from_file(text, relation, organization),))
             return
@@ -270,6 +270,8 @@ class Planner:
         fitting = self._fitting(relation, column)
         if kind and kind.category == "N" and not single[column.name]:
             return str({"smallint": 20_000 + self.number % 12_000}.get(kind.name, 1_000_000_000 + self.number))
+        if kind and kind.category == "S" and column.length and column.length < len(MARK) and not single[column.name]:
+            return f"{self.number:06d}"[-column.length :]
         marked = [value for value in fitting if MARK in value]
         if marked and not turn:
             return own_digits(marked[0], self.number)
@@ -424,10 +426,11 @@ def _checks(relation: Relation) -> Bound:
     for each in relation.constraints:
         if each.kind != "c" or not each.expression:
             continue
-        if len(each.columns) == 1:
-            single[each.columns[0]].append(each.expression)
-        elif each.columns:
-            several.append((frozenset(each.columns), each.expression))
+        names, expression = _written_out(relation, each.columns, each.expression)
+        if len(names) == 1:
+            single[next(iter(names))].append(expression)
+        elif names:
+            several.append((names, expression))
     if relation.condition:
         words = set(re.findall(r"\w+", relation.condition))
         names = frozenset(each.name for each in relation.columns if each.name in words)
@@ -436,6 +439,20 @@ def _checks(relation: Relation) -> Bound:
         elif names:
             several.append((names, relation.condition))
     return single, several
+
+
+def _written_out(relation: Relation, names: Sequence[str], expression: str) -> tuple[frozenset[str], str]:
+    """A check with generated columns replaced by what they are generated from."""
+    columns = set(names)
+    for column in relation.columns:
+        if column.generated and column.name in columns and column.default:
+            columns.remove(column.name)
+            words = set(re.findall(r"\w+", column.default))
+            columns |= {each.name for each in relation.columns if each.name in words}
+            generated = f"({column.default})::{column.type}"
+            escaped = generated.replace("\\", r"\\")
+            expression = re.sub(rf'"?\b{re.escape(column.name)}\b"?', escaped, expression)
+    return frozenset(columns), expression
 
 
 def _components(sets: Sequence[frozenset[str]]) -> list[frozenset[str]]:

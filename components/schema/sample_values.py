@@ -57,7 +57,8 @@ BY_NAME: dict[str, tuple[str, ...]] = {
     "pg_lsn": ("0/1",),
     "oid": ("1",),
 }
-RANGES = ("[1,2)", "[2000-01-01,2000-02-01)", "empty")
+DAYS = tuple(f"[2000-01-{day:02d},2000-01-{day:02d} 12:00]" for day in range(1, 29))
+RANGES = (f"[{MARK},{MARK}]", "[1,2)", *DAYS, *(text.replace(" 12:00", "") for text in DAYS[:9]))
 GUESSES = ("x", "1", "{}", "", "(0,0)", "[1,1,1]", "POINT(0 0)", "a=>1", "2000-01-01")
 STRING = re.compile(r"'((?:[^']|'')*)'")
 NUMBER = re.compile(r"(?<![\w.'])\d+(?:\.\d+)?(?![\w.'])")
@@ -81,7 +82,7 @@ def candidates(column: Column, types: Mapping[int, Type], expressions: Sequence[
     checks = [*expressions, *(check for each in chain for check in each.checks)]
     found = [*_hinted(checks, base), *_by_type(column, base, types)]
     if base and base.category == "S" and column.length:
-        found += [text[: column.length] for text in found]
+        found = [text for text in found if len(text) <= column.length] or [MARK[-column.length :]]
     return list(dict.fromkeys(found))[:LONGEST_POOL]
 
 

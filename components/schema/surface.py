@@ -123,8 +123,9 @@ class Relation:
 
     @cached_property
     def unique_columns(self) -> frozenset[str]:
-        """Columns that are part of some key or unique index."""
-        return frozenset(name for key in self.uniques for name in key if name)
+        """Columns that are part of some key, unique index or exclusion."""
+        excluded = [each.columns for each in self.constraints if each.kind == "x"]
+        return frozenset(name for key in (*self.uniques, *excluded) for name in key if name)
 
     def column(self, name: str) -> Column | None:
         """The column of that name."""

@@ -4,8 +4,9 @@
 create function pg_temp.fitting(name text, kind text, pool text[], conditions text[]) returns text[]
 language plpgsql as $$
 declare
+  -- Without a use of the value, the plan would leave out the cast that tells whether it is one.
   query text := format('select array_agg(v order by n) from (select v as "isolation v", v::%2$s as %1$I, v, n'
-    || ' from unnest($1) with ordinality u(v, n)) s where %3$s', name, kind, coalesce((
+    || ' from unnest($1) with ordinality u(v, n)) s where %1$I::text is not null and %3$s', name, kind, coalesce((
       select string_agg(format('(%s) is not false', each), ' and ') from unnest(conditions) each), 'true'));
   found text[]; one text[]; candidate text;
 begin
