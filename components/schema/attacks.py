@@ -15,7 +15,7 @@ from components.schema.insiders import Insiders
 from components.schema.reach import Reach
 from components.schema.sample_rows import MINIMAL, SPARE, Planner, insert_into, place
 from components.schema.stage import NOBODY, SERVER, Actor, Organization, Stage
-from components.schema.surface import VIEWS, Column, Constraint, Relation, Surface, literal, quoted
+from components.schema.surface import VIEWS, Column, Constraint, Relation, Surface, as_text, literal, quoted
 from components.schema.tenancy import Tenancy, is_account
 
 DENIED = frozenset({"42501"})
@@ -134,6 +134,10 @@ class Attacker:
         writable = {each.name for each in relation.open_to(role, "INSERT")}
         return bool(writable) and any(each.counted and each.name not in writable for each in relation.columns)
 
+    def writing_at(self, relation: Relation) -> str:
+        """Where rows of others are changed: without an index, each attempt would read a whole large table."""
+        return place(relation, self.planner.copied | self.planner.large)
+
     def _takes(self, relation: Relation) -> bool:
         return relation.is_table or relation.writable == 28
 
@@ -173,9 +177,9 @@ class Attacker:
         # Its own organization's members, and as its owner the organization, are the only rows it may change.
         mine = self.insiders.own.get(relation.full, {}).get(actor.member, 0)
         if column := _to_default(relation, "authenticated"):
-            update = f"update {self.at(relation)} set {column} = default where pg_temp.tripwire({mine})"
+            update = f"update {self.writing_at(relation)} set {column} = default where pg_temp.tripwire({mine})"
             yield Attack(relation.short, "update", actor, update, NOTHING | RAISED | {str(mine)})
-        delete = f"delete from {self.at(relation)} where pg_temp.tripwire(0)"
+        delete = f"delete from {self.writing_at(relation)} where pg_temp.tripwire(0)"
         yield Attack(relation.short, "delete", actor, delete, NOTHING | RAISED)
 
     def _look(self, relation: Relation, actor: Actor) -> Attack:
@@ -209,7 +213,7 @@ class Attacker:
                 relation.short,
                 f"update ({tenant})",
                 owner,
-                f"update {self.at(relation)} {change}",
+                f"update {self.writing_at(relation)} {change}",
                 NOTHING | RAISED,
             )
         for key in relation.keys:
@@ -313,10 +317,3 @@ def _to_default(relation: Relation, role: str) -> str | None:
     columns = relation.open_to(role, "UPDATE") or _writable(relation)
     chosen = min(columns, key=lambda each: each.required and not each.default, default=None)
     return quoted(chosen.name) if chosen else None
-
-
-def as_text(value: Any) -> str:
-    """A value of JSON as Postgres reads it."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    return json.dumps(value) if isinstance(value, list | dict) else str(value)

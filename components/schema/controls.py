@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from components.schema.attacks import LET_THROUGH, RAISED, Attack, Attacker, as_text
+from components.schema.attacks import LET_THROUGH, RAISED, Attack, Attacker
 from components.schema.stage import MEMBER_ROLES, SERVER, Actor, Organization
-from components.schema.surface import Relation, literal, quoted
+from components.schema.surface import Relation, as_text, literal, quoted
 
 VERBS = ("select", "insert", "update", "delete")
 RIGHT = re.compile(r"\b(SELECT|INSERT|UPDATE|DELETE)\b")
@@ -113,7 +113,7 @@ def _write(attacker: Attacker, relation: Relation, verb: str, actor: Actor, orga
 def _own_rows(attacker: Attacker, relation: Relation, organization: Organization) -> str | None:
     """A condition for the rows that the check made for the organization."""
     tenant = attacker.tenancy.column(relation)
-    if tenant:
+    if tenant and relation.id not in attacker.planner.large:
         return f"{quoted(tenant)} = {literal(organization.id)}"
     rows = attacker.rows.get((relation.id, organization.id), [])
     keys = [each for each in relation.constraints if each.kind == "p"]

@@ -22,7 +22,7 @@ from components.schema.migrations import SQL
 from components.schema.reach import Reach, read_reach
 from components.schema.report import CHANGED, Finding, Report, grouped, outcome_text
 from components.schema.sample_rows import Planner, Row, to_fill
-from components.schema.shadow import copy, count_on_insert, to_copy
+from components.schema.shadow import copy, copy_rows, count_on_insert, has_key, to_copy
 from components.schema.stage import Actor, Organization, Stage
 from components.schema.surface import VIEWS, Relation, Surface, literal, query, quoted
 from components.schema.tenancy import Tenancy, read_tenancy
@@ -69,7 +69,8 @@ class Proof:
         self.reach: Reach = read_reach(self.surface)
         copied = to_copy(self.surface, self.reach, clone=self.clone)
         counting = count_on_insert(self.surface, clone=self.clone)
-        self.planner = Planner(self.surface, self.tenancy, self.insiders, self.stage, copied, counting)
+        large = frozenset(each.id for each in self._large() if has_key(each)) - copied
+        self.planner = Planner(self.surface, self.tenancy, self.insiders, self.stage, copied, counting, large)
         self.filling = to_fill(self.surface)
         self._solve()
         before = self._plant()
@@ -158,7 +159,7 @@ class Proof:
         """Copies of tables, and keys to accounts that need not be there before the end."""
         statements: list[str] = []
         for relation in self.filling:
-            if relation.id in self.planner.copied | self.planner.counting:
+            if relation.id in self.planner.copied | self.planner.counting | self.planner.large:
                 statements += copy(relation)
             if relation.id in self.planner.copied:
                 continue
@@ -262,12 +263,21 @@ class Proof:
         ]
         ids = [each.id for each in self.stage.organizations]
         with self.connection.pipeline():
+            self.connection.execute("select pg_temp.prepare(%s)", (Jsonb(self._copied_rows()),))
             done = self.connection.execute(
                 "select * from pg_temp.run(%s, %s, %s, %s::uuid[], %s)",
                 (self._people(), Jsonb(attacks), Jsonb(self._watched()), ids, self._members()),
             )
             answers = self._observe(observations)
         return [str(row[0]) for row in done.fetchall()], [str(row[0]) for row in answers.fetchall()]
+
+    def _copied_rows(self) -> list[str]:
+        statements = []
+        for relation in self.filling:
+            if relation.id in self.planner.large:
+                rows = [row for each in self.stage.organizations for row in self.rows.get((relation.id, each.id), [])]
+                statements.append(copy_rows(relation, rows))
+        return [each for each in statements if each]
 
     def _watched(self) -> list[dict[str, Any]]:
         """Tables whose rows of other organizations must stay as they are."""

@@ -48,7 +48,7 @@ class Planner:
         surface, tenancy, insiders, stage: what the rows are made from.
         solved: what the server chose: `columns` (relation.column -> fitting values) and `rows` (relation.variant ->
             values of columns that a check binds together).
-        copied, counting: tables that are attacked in a copy, the latter by INSERT only, see `shadow`.
+        copied, counting, large: tables attacked in a copy: wholly, by INSERT, by UPDATE and DELETE; see `shadow`.
         pools: relation.column -> values that need no asking.
     """
 
@@ -58,6 +58,7 @@ class Planner:
     stage: Stage
     copied: frozenset[int] = frozenset()
     counting: frozenset[int] = frozenset()
+    large: frozenset[int] = frozenset()
     solved: Mapping[str, Any] = field(default_factory=dict)
     pools: dict[str, list[str]] = field(default_factory=dict)
     number: int = field(default_factory=lambda: random.randrange(100_000, 900_000))  # noqa: S311  not a secret

@@ -4,10 +4,11 @@ A copy is a temporary table with the same columns, privileges and policies, so t
 nothing else happens.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 from components.schema.reach import Reach
-from components.schema.surface import Relation, Surface, quoted
+from components.schema.surface import Relation, Surface, as_text, literal, quoted
 
 COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
 
@@ -32,6 +33,25 @@ def count_on_insert(surface: Surface, *, clone: bool) -> frozenset[int]:
         if writable and any(column.counted and column.name not in writable for column in each.columns):
             found.add(each.id)
     return frozenset() if clone else frozenset(found)
+
+
+def has_key(relation: Relation) -> bool:
+    """Whether single rows of the table can be named."""
+    return any(each.kind == "p" for each in relation.constraints)
+
+
+def copy_rows(relation: Relation, rows: Sequence[Mapping[str, Any]]) -> str | None:
+    """The statement that copies the rows that the check made; nothing where no key tells them."""
+    keys = [each for each in relation.constraints if each.kind == "p"]
+    if not keys or not rows:
+        return None
+    names = ", ".join(quoted(each.name) for each in relation.columns if not each.generated)
+    key = ", ".join(quoted(name) for name in keys[0].columns)
+    places = ", ".join("(" + ", ".join(literal(as_text(row[name])) for name in keys[0].columns) + ")" for row in rows)
+    return (
+        f"insert into pg_temp.{quoted(relation.name)} ({names}) overriding system value"  # noqa: S608
+        f" select {names} from {relation.qualified} where ({key}) in ({places})"
+    )
 
 
 def copy(relation: Relation) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """The facts about a database that the isolation check works from, as `sql/checks/surface.sql` reads them."""
 
 import functools
+import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -31,6 +32,13 @@ def literal(value: object) -> str:
     text = str(value)
     escaped = text.replace("'", "''")
     return "E'" + escaped.replace("\\", "\\\\") + "'" if "\\" in text else f"'{escaped}'"
+
+
+def as_text(value: Any) -> str:
+    """A value of JSON as Postgres reads it."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return json.dumps(value) if isinstance(value, list | dict) else str(value)
 
 
 @dataclass(frozen=True)
