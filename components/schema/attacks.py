@@ -20,6 +20,7 @@ from components.schema.tenancy import Tenancy, is_account
 
 DENIED = frozenset({"42501"})
 NOTHING = frozenset({"42501", "0"})
+STORAGE = "storage"
 # A trigger of the table said no.
 RAISED = frozenset({"P0001"})
 FOREIGN_KEY = frozenset({"23503"})
@@ -86,8 +87,11 @@ class Attacker:
         for each in self.surface.exposed:
             if each.kind == "f" or (self.reach.reading(each) and not self.clone):
                 continue  # the catalog judges these
-            found += self._nobody(each)
-            for actor in self.stage.foreigners:
+            # Supabase gives its storage to everybody, and policies guard it.
+            guarded = each.schema == STORAGE
+            if not guarded:
+                found += self._nobody(each)
+            for actor in (*self.stage.foreigners, *([NOBODY] if guarded else [])):
                 found += self._foreigner(each, actor)
             found += self._members(each)
         return [*found, *self._insiders(), *self._sealed(), *self._sequences()]
@@ -172,11 +176,11 @@ class Attacker:
         if not self._takes(relation):
             return
         if self._has_row(relation):
-            statement = self.insert(relation, "authenticated", self.stage.victim)
+            statement = self.insert(relation, actor.role, self.stage.victim)
             yield Attack(relation.short, "insert", actor, statement, DENIED | RAISED)
         # Its own organization's members, and as its owner the organization, are the only rows it may change.
         mine = self.insiders.own.get(relation.full, {}).get(actor.member, 0)
-        if column := _to_default(relation, "authenticated"):
+        if column := _to_default(relation, actor.role):
             update = f"update {self.writing_at(relation)} set {column} = default where pg_temp.tripwire({mine})"
             yield Attack(relation.short, "update", actor, update, NOTHING | RAISED | {str(mine)})
         delete = f"delete from {self.writing_at(relation)} where pg_temp.tripwire(0)"
@@ -185,8 +189,8 @@ class Attacker:
     def _look(self, relation: Relation, actor: Actor) -> Attack:
         """Any row is a leak but those of the actor's own organization."""
         tenant = relation.column(self.tenancy.column(relation) or "")
-        readable = tenant is not None and "authenticated SELECT" in tenant.rights
-        if tenant and (readable or not relation.may("authenticated", "SELECT")):
+        readable = tenant is not None and f"{actor.role} SELECT" in tenant.rights
+        if tenant and (readable or not relation.may(actor.role, "SELECT")):
             condition = f"where {quoted(tenant.name)} is distinct from {literal(self.stage.outsider.id)} limit 1"
             return Attack(
                 relation.short, "select", actor, f"select 1 from {self.at(relation)} {condition}", read_only=True

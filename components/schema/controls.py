@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from components.schema.attacks import LET_THROUGH, RAISED, Attack, Attacker
+from components.schema.attacks import LET_THROUGH, RAISED, STORAGE, Attack, Attacker
 from components.schema.stage import MEMBER_ROLES, SERVER, Actor, Organization
 from components.schema.surface import Relation, as_text, literal, quoted
 
@@ -36,7 +36,7 @@ def rights(attacker: Attacker, reviewed: Mapping[str, str]) -> Iterator[Right]:
     people = [victim.actor(role, f"{role} of the organization") for role in MEMBER_ROLES]
     numbers = itertools.count(1)
     for relation in attacker.surface.exposed:
-        if not relation.is_table or relation.schema == "storage" or not attacker.rows.get((relation.id, victim.id)):
+        if not relation.is_table or relation.schema == STORAGE or not attacker.rows.get((relation.id, victim.id)):
             continue
         if attacker.reach.reading(relation) and not attacker.clone:
             continue

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from components.schema.attacks import Attacker
+from components.schema.attacks import STORAGE, Attacker
 from components.schema.calls import reachable
 from components.schema.report import Finding
 from components.schema.sample_rows import rows_file
@@ -20,7 +20,7 @@ def granted(attacker: Attacker) -> Iterator[Finding]:
     surface = attacker.surface
     for relation in surface.exposed:
         # Supabase gives these on its storage to everybody; policies guard it.
-        if relation.schema != "storage":
+        if relation.schema != STORAGE:
             yield from _unfiltered(relation)
     for relation in surface.relations.values():
         if relation.kind == "f" and (relation.exposed or relation.sealed):

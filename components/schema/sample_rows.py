@@ -374,7 +374,8 @@ def to_fill(surface: Surface) -> list[Relation]:
     parents = {parent for each in surface.relations.values() for parent in each.parents}
     shown = {source for each in surface.exposed for source in surface.sources(each)}
     wanted = {each.id for each in surface.exposed if each.is_table}
-    wanted |= {each for each in shown if surface.relations[each].is_table and not surface.relations[each].sealed}
+    # Accounts are made on their own.
+    wanted |= {each for each in shown if surface.relations[each].is_table and surface.relations[each].schema != "auth"}
     while True:
         targets = {key.target for each in wanted for key in surface.relations[each].keys}
         if not (more := (targets & set(surface.relations)) - wanted):
@@ -383,7 +384,7 @@ def to_fill(surface: Surface) -> list[Relation]:
     chosen = [
         each
         for each in surface.relations.values()
-        # Rows of a partitioned table are its partitions'; accounts are made on their own.
+        # Rows of a partitioned table are its partitions'.
         if each.id in wanted and each.full != ACCOUNTS and not (each.kind == "p" and each.id in parents)
     ]
     return _parents_first(chosen)

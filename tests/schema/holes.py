@@ -48,6 +48,18 @@ TENANT = "organization_id uuid not null references public.organizations (id) on 
 ID = "id uuid primary key default gen_random_uuid()"
 DEFINER = "language sql stable security definer set search_path = ''"
 
+# As Supabase makes it, for a database that has none.
+STORAGE = """
+create table if not exists storage.buckets (id text primary key, name text not null unique, owner uuid,
+  public boolean default false, created_at timestamptz default now());
+create table if not exists storage.objects (id uuid primary key default gen_random_uuid(),
+  bucket_id text references storage.buckets (id), name text, owner uuid, created_at timestamptz default now(),
+  unique (bucket_id, name));
+alter table storage.buckets enable row level security;
+alter table storage.objects enable row level security;
+grant all on storage.buckets, storage.objects to anon, authenticated, service_role, postgres;
+"""
+
 LISTED: tuple[Hole, ...] = (
     Hole(1, "row-level security off", "alter table public.contacts disable row level security", named="contacts"),
     Hole(2, "with check true", "alter policy deals_member on public.deals with check (true)", named="deals"),

@@ -1,6 +1,6 @@
 """Holes of our own making, beside those of issue 12; numbers from 101."""
 
-from tests.schema.holes import DEFINER, ID, OWN, TENANT, Hole, new_table
+from tests.schema.holes import DEFINER, ID, OWN, STORAGE, TENANT, Hole, new_table
 
 MORE: tuple[Hole, ...] = (
     Hole(
@@ -291,5 +291,45 @@ MORE: tuple[Hole, ...] = (
         " create policy imports_write on public.imports for insert to authenticated"
         " with check (organization_id is not null)",
         named="imports",
+    ),
+    Hole(
+        141,
+        "files readable by every account",
+        STORAGE + "create policy files on storage.objects for select to authenticated using (bucket_id is not null)",
+        named="storage.objects",
+        as_admin=True,
+    ),
+    Hole(
+        142,
+        "files that anybody uploads",
+        STORAGE + "create policy files on storage.objects for insert to anon with check (true)",
+        named="storage.objects",
+        as_admin=True,
+    ),
+    Hole(
+        143,
+        "view that writes for its caller by a trigger",
+        "create view public.inbox with (security_invoker) as select * from public.deals;"
+        " create function private.put() returns trigger language plpgsql security definer set search_path = '' as"
+        " $$begin insert into public.deals (organization_id, title) values (new.organization_id, new.title);"
+        " return new; end$$; create trigger put instead of insert on public.inbox for each row"
+        " execute function private.put(); grant select, insert on public.inbox to authenticated",
+        named="inbox",
+    ),
+    Hole(
+        144,
+        "owner's view over a table that is not exposed",
+        f"create table private.plans ({ID}, {TENANT}, price numeric not null);"
+        " create view public.plans as select price from private.plans; grant select on public.plans to authenticated",
+        named="plans",
+    ),
+    Hole(
+        145,
+        "policy for members whose account was disabled",
+        "create policy extra on public.companies for select to authenticated using (organization_id in"
+        " (select u.organization_id from public.users u where u.auth_user_id = (select auth.uid())));"
+        " alter policy users_select on public.users using"
+        " (auth_user_id = (select auth.uid()) or organization_id = (select private.current_organization()))",
+        named="companies",
     ),
 )

@@ -1,6 +1,6 @@
 """Right and common things: no check may name one of them. The flag says which need an entry in allowed.yaml."""
 
-from tests.schema.holes import DEFINER, ID, NEVER_GRANTED, OWN, TENANT, Hole, new_table
+from tests.schema.holes import DEFINER, ID, NEVER_GRANTED, OWN, STORAGE, TENANT, Hole, new_table
 
 MEMBERS = f"to authenticated using ({OWN}) with check ({OWN})"
 
@@ -185,6 +185,15 @@ QUIET: tuple[Hole, ...] = (
         " as 'begin return new; end'; create trigger hook after insert on public.contacts for each row"
         " execute function private.hook()",
         exploitable=False,
+    ),
+    Hole(
+        223,
+        "files in a folder of their organization",
+        STORAGE + "create policy files on storage.objects to authenticated"
+        " using (split_part(name, '/', 1) = (select private.current_organization())::text)"
+        " with check (split_part(name, '/', 1) = (select private.current_organization())::text)",
+        exploitable=False,
+        as_admin=True,
     ),
 )
 
