@@ -1,254 +1,323 @@
-"""What is tried against a database, by whom, and what counts as repelled: pure data, made from the live catalog.
+"""What is tried against tables and views, by whom, and what counts as repelled: pure data, made from the live catalog.
 
 A refusal is SQLSTATE 42501 (no privilege, or a policy's WITH CHECK), or no row where a policy hides rows. Tables that
 later migrations or other hands add are attacked too, without a line here.
 """
-# ruff: noqa: S608  identifiers come quoted from the catalog, values are our own and quoted by _literal
+# ruff: noqa: S608  identifiers come quoted from the catalog, values are our own and quoted by `literal`
 
 import json
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from components.schema.insiders import Insiders
+from components.schema.reach import Reach
+from components.schema.sample_rows import MINIMAL, SPARE, Planner, insert_into, place
+from components.schema.stage import NOBODY, SERVER, Actor, Organization, Stage
+from components.schema.surface import VIEWS, Column, Constraint, Relation, Surface, as_text, literal, quoted
+from components.schema.tenancy import Tenancy, is_account
+
 DENIED = frozenset({"42501"})
 NOTHING = frozenset({"42501", "0"})
+STORAGE = "storage"
+# A trigger of the table said no.
+RAISED = frozenset({"P0001"})
 FOREIGN_KEY = frozenset({"23503"})
+# Only rows that policies let through reach the constraints.
+LET_THROUGH = frozenset({"23502", "23503", "23505", "23514", "23P01", "23001"})
 
-
-@dataclass(frozen=True)
-class Actor:
-    """Who attacks: a database role, and the account in the token, when there is one.
-
-    `posing_as` is the organization that the account names in its metadata, which every account writes itself.
-    """
-
-    role: str
-    label: str
-    account: str | None = None
-    posing_as: str | None = None
-
-    @property
-    def claims(self) -> str:
-        """The token's claims as JSON."""
-        metadata = {"organization_id": self.posing_as, "role": "owner"}
-        return json.dumps({"role": self.role, "sub": self.account, "user_metadata": metadata})
-
-
-NOBODY = Actor("anon", "not signed in")
-SERVER = Actor("service_role", "server")
+Rows = Mapping[tuple[int, str], list[dict[str, Any]]]
+"""The rows that were made: (relation id, organization id) -> rows, the one that others refer to first."""
 
 
 @dataclass(frozen=True)
 class Attack:
-    """One statement by one actor; `allowed` are the outcomes (row counts, SQLSTATEs) that count as repelled."""
+    """One statement by one actor; `allowed` are the outcomes (row counts, SQLSTATEs) that count as repelled.
+
+    Attributes:
+        own: the organization that the statement may change.
+        watch: whether every other organization's rows are compared afterwards.
+        immediate: a constraint that would otherwise be checked at the end of the transaction.
+        right: attempts of the same number are over once one has an outcome of `allowed`; 0 for an attack.
+    """
 
     table: str
     verb: str
     actor: Actor
     statement: str
     allowed: frozenset[str] = NOTHING
+    read_only: bool = False
+    own: str = ""
+    watch: bool = False
+    right: int = 0
+    immediate: str | None = None
+
+    def repelled(self, outcome: str) -> bool:
+        """Whether the outcome is one of those allowed."""
+        return outcome in self.allowed
 
 
 @dataclass(frozen=True)
-class Organization:
-    """An organization of the check, with its accounts by member role."""
-
-    accounts: dict[str, str]
-    id: str = field(default_factory=lambda: str(uuid.uuid4()))
-
-    @classmethod
-    def of(cls, *roles: str) -> "Organization":
-        """An organization with one account per role."""
-        return cls({role: str(uuid.uuid4()) for role in roles})
-
-    def actor(self, role: str, label: str, posing_as: str | None = None) -> Actor:
-        """The signed-in account of that member role."""
-        return Actor("authenticated", label, self.accounts[role], posing_as)
-
-
-@dataclass(frozen=True)
-class Stage:
-    """The organizations the check makes: a victim, a neighbour like it that is closed, and an outsider's, which stays
-    empty.
-    """
-
-    victim: Organization
-    neighbour: Organization
-    outsider: Organization
-
-    @classmethod
-    def new(cls) -> "Stage":
-        """Fresh ids, so that checks running at once do not meet."""
-        full = ("owner", "admin", "member", "disabled")
-        return cls(Organization.of(*full), Organization.of(*full), Organization.of("owner", "member"))
-
-    @property
-    def organizations(self) -> tuple[Organization, ...]:
-        """All three, in the order they are made."""
-        return self.victim, self.neighbour, self.outsider
-
-
-@dataclass(frozen=True)
-class Target:
-    """A table or view of the API.
+class Attacker:
+    """Makes the attacks on one database.
 
     Attributes:
-        name: qualified and quoted.
-        kind: table, view, writable view, or copy: a materialized view or foreign table.
-        tenant: the column that holds the organization, or None.
-        columns: quoted columns with the privileges on them, as `authenticated INSERT`, and true at the end for those
-            that may be set to their default.
-        keys: foreign keys into other tables here: `target`, and `columns` from own to theirs.
-        rows: one row per organization, None where it has none.
+        surface, tenancy, insiders, stage, reach: what the attacks are made from.
+        planner: gives fresh rows.
+        rows: the rows that are there to be attacked.
+        clone: whether statements with effects outside may run.
     """
 
-    name: str
-    kind: str
-    tenant: str | None
-    columns: dict[str, list[str | bool] | None]
-    keys: list[dict[str, Any]] | None
-    rows: dict[str, dict[str, Any] | None]
+    surface: Surface
+    tenancy: Tenancy
+    insiders: Insiders
+    stage: Stage
+    reach: Reach
+    planner: Planner
+    rows: Rows
+    clone: bool
+    failures: Mapping[int, str] = field(default_factory=dict)
+    borrowed: frozenset[int] = frozenset()
+    spares: dict[tuple[int, str], Mapping[str, str | None]] = field(default_factory=dict)
 
-    @property
-    def short(self) -> str:
-        """The name an operator knows."""
-        return self.name.removeprefix("public.")
+    def attacks(self) -> list[Attack]:
+        """Everything that must be repelled on the relations of the API."""
+        found: list[Attack] = []
+        for each in self.surface.exposed:
+            if each.kind == "f" or (self.reach.reading(each) and not self.clone):
+                continue  # the catalog judges these
+            # Supabase gives its storage to everybody, and policies guard it.
+            guarded = each.schema == STORAGE
+            if not guarded:
+                found += self._nobody(each)
+            for actor in (*self.stage.foreigners, *([NOBODY] if guarded else [])):
+                found += self._foreigner(each, actor)
+            found += self._members(each)
+        return [*found, *self._insiders(), *self._sealed(), *self._sequences()]
 
-    @property
-    def takes(self) -> bool:
-        """Whether rows can be written through it."""
-        return self.kind in {"table", "writable view"}
+    def spare(self, relation: Relation, organization: Organization) -> Mapping[str, str | None]:
+        """A row of the organization that is not there yet."""
+        about = (relation.id, organization.id)
+        if about not in self.spares:
+            self.spares[about] = self.planner.values(relation, organization, SPARE)
+        return self.spares[about]
 
-    def open_to(self, role: str, verb: str) -> list[str]:
-        """The columns on which the role has the privilege, or all when it has none anywhere; first those that may be
-        set to their default.
-        """
-        held = {name: rights for name, rights in self.columns.items() if rights and f"{role} {verb}" in rights}
-        return sorted(held, key=lambda name: not held[name][-1]) or list(self.columns)
+    def _again(self, relation: Relation, row: Mapping[str, Any], allowed: set[str]) -> str:
+        """An INSERT of a row that was read, with ids that are not taken: through a view, or for a row from a file."""
+        columns = {each.name: each.type for each in relation.columns if not each.generated}
+        referring = {name for key in relation.keys for name in key.columns} | {self.tenancy.column(relation)}
+        fresh = {
+            name: str(uuid.uuid4())
+            for name, kind in columns.items()
+            if kind == "uuid" and (name in relation.unique_columns or name == "id") and name not in referring
+        }
+        names = ", ".join(quoted(name) for name in columns if not allowed or name in allowed)
+        content = literal(json.dumps({**row, **fresh}))
+        return (
+            f"insert into {self.at(relation)} ({names}) overriding system value"
+            f" select {names} from jsonb_populate_record(null::{relation.qualified}, {content})"
+        )
 
+    def insert(self, relation: Relation, role: str, organization: Organization) -> str:
+        """An INSERT of a fresh row with the columns that the role may write, or all where it may write none."""
+        allowed = {each.name for each in relation.open_to(role, "INSERT")}
+        about = (relation.id, organization.id)
+        if (*about, MINIMAL) not in self.planner.made and self.rows.get(about):
+            return self._again(relation, self.rows[about][0], allowed)
+        row = {n: v for n, v in self.spare(relation, organization).items() if not allowed or n in allowed}
+        into = place(relation, self.planner.copied | self.planner.counting)
+        return insert_into(relation, into, row)
 
-def attacks(
-    stage: Stage, targets: Iterable[Target], insiders: Iterable[Sequence[str]], sealed: Iterable[Sequence[str]]
-) -> list[Attack]:
-    """Everything that must be repelled.
+    def at(self, relation: Relation) -> str:
+        """Where the relation is attacked."""
+        return place(relation, self.planner.copied)
 
-    Args:
-        stage: the organizations.
-        targets: tables and views of the API.
-        insiders: member role, table, verb and statement.
-        sealed: database role, object, verb and statement that no account gives a right to.
-    """
-    by_name = {target.short: target for target in targets}
-    foreigners = _foreigners(stage)
-    found: list[Attack] = []
-    for target in by_name.values():
-        found += _nobody(target)
-        for actor, users in foreigners.items():
-            found += _foreigner(target, actor, stage, users)
-        if target.kind == "table":
-            found.append(Attack(target.short, "truncate", SERVER, f"truncate {target.name}", DENIED))
-        if target.tenant:
-            disabled = stage.victim.actor("disabled", "disabled member")
-            found.append(Attack(target.short, "select", disabled, f"select 1 from {target.name} limit 1"))
-            found += _move(target, stage)
-            found += _cross(target, stage, by_name)
-    for role, table, verb, statement in insiders:
-        found.append(Attack(table, verb, stage.victim.actor(role, f"{role} of the organization"), statement))
-    anybody = {each.role: each for each in (NOBODY, SERVER, *foreigners)}
-    found += [Attack(name, verb, anybody[role], statement, DENIED) for role, name, verb, statement in sealed]
-    return found
+    def counts(self, relation: Relation, role: str) -> bool:
+        """Whether an INSERT as this role would take a number from a sequence that it may not set."""
+        writable = {each.name for each in relation.open_to(role, "INSERT")}
+        return bool(writable) and any(each.counted and each.name not in writable for each in relation.columns)
 
+    def writing_at(self, relation: Relation) -> str:
+        """Where rows of others are changed: without an index, each attempt would read a whole large table."""
+        return place(relation, self.planner.copied | self.planner.large)
 
-def controls(stage: Stage, targets: Iterable[Target]) -> list[Attack]:
-    """What must work, or the refusals above prove nothing: a member, and the server, read an organization's rows."""
-    owner = stage.victim.actor("owner", "owner of the organization")
-    return [
-        Attack(target.short, "select", actor, f"select 1 from {target.name} limit 1", frozenset({"1"}))
-        for target in targets
-        if target.kind == "table" and target.rows.get(stage.victim.id)
-        for actor in (owner, SERVER)
-    ]
+    def _takes(self, relation: Relation) -> bool:
+        return relation.is_table or relation.writable == 28
 
+    def _nobody(self, relation: Relation) -> Iterator[Attack]:
+        """anon holds no privilege at all; conditions that are false leave the privilege alone to decide."""
+        name = self.at(relation)
+        yield Attack(relation.short, "select", NOBODY, f"select 1 from {name} where false", DENIED, read_only=True)
+        if not self._takes(relation):
+            return
+        columns = relation.open_to("anon", "INSERT") or _writable(relation)
+        updated = _to_default(relation, "anon")
+        if not columns or not updated:
+            return
+        names, nulls = ", ".join(quoted(each.name) for each in columns), ", ".join("null" for _ in columns)
+        false = {
+            "insert": f"insert into {name} ({names}) overriding system value select {nulls} where false",
+            "update": f"update {name} set {updated} = default where false",
+            "delete": f"delete from {name} where false",
+        }
+        for verb, statement in false.items():
+            yield Attack(relation.short, verb, NOBODY, statement, DENIED)
 
-def _foreigners(stage: Stage) -> dict[Actor, int]:
-    """Accounts that the victim's rows do not belong to, with how many members of its own each may change."""
-    victim, own = stage.victim.id, stage.outsider
-    return {
-        own.actor("member", "member of another organization", victim): 1,
-        own.actor("owner", "owner of another organization", victim): len(own.accounts),
-        Actor("authenticated", "account without organization", str(uuid.uuid4()), victim): 0,
-    }
+    def _foreigner(self, relation: Relation, actor: Actor) -> Iterator[Attack]:
+        """A signed-in account that the victim's rows do not belong to, and that has hardly any of its own."""
+        if relation.kind in VIEWS and self.by_caller(relation):
+            return  # its tables are attacked themselves
+        if relation.kind not in VIEWS or self.tenancy.column(relation):
+            yield self._look(relation, actor)
+        if relation.kind == "m":
+            statement = f"select 1 from {self.at(relation)} where false"
+            yield Attack(relation.short, "select", actor, statement, DENIED, read_only=True)
+        if not self._takes(relation):
+            return
+        if self._has_row(relation):
+            statement = self.insert(relation, actor.role, self.stage.victim)
+            yield Attack(relation.short, "insert", actor, statement, DENIED | RAISED)
+        # Its own organization's members, and as its owner the organization, are the only rows it may change.
+        mine = self.insiders.own.get(relation.full, {}).get(actor.member, 0)
+        if column := _to_default(relation, actor.role):
+            update = f"update {self.writing_at(relation)} set {column} = default where pg_temp.tripwire({mine})"
+            yield Attack(relation.short, "update", actor, update, NOTHING | RAISED | {str(mine)})
+        delete = f"delete from {self.writing_at(relation)} where pg_temp.tripwire(0)"
+        yield Attack(relation.short, "delete", actor, delete, NOTHING | RAISED)
 
+    def _look(self, relation: Relation, actor: Actor) -> Attack:
+        """Any row is a leak but those of the actor's own organization."""
+        tenant = relation.column(self.tenancy.column(relation) or "")
+        readable = tenant is not None and f"{actor.role} SELECT" in tenant.rights
+        if tenant and (readable or not relation.may(actor.role, "SELECT")):
+            condition = f"where {quoted(tenant.name)} is distinct from {literal(self.stage.outsider.id)} limit 1"
+            return Attack(
+                relation.short, "select", actor, f"select 1 from {self.at(relation)} {condition}", read_only=True
+            )
+        own = len(self.rows.get((relation.id, self.stage.outsider.id), [])) if actor.member else 0
+        allowed = DENIED | {str(number) for number in range(own + 1)}
+        statement = f"select 1 from {self.at(relation)} limit {own + 1}"
+        return Attack(relation.short, "select", actor, statement, allowed, read_only=True)
 
-def _nobody(target: Target) -> Iterator[Attack]:
-    """anon holds no privilege at all; conditions that are false leave the privilege alone to decide."""
-    name = target.name
-    inserted, updated = target.open_to("anon", "INSERT"), target.open_to("anon", "UPDATE")[0]
-    yield Attack(target.short, "select", NOBODY, f"select 1 from {name} where false", DENIED)
-    if target.takes:
-        nulls = ", ".join("null" for _ in inserted)
-        rows = f"({', '.join(inserted)}) select {nulls} where false"
-        yield Attack(target.short, "insert", NOBODY, f"insert into {name} {rows}", DENIED)
-        yield Attack(target.short, "update", NOBODY, f"update {name} set {updated} = default where false", DENIED)
-        yield Attack(target.short, "delete", NOBODY, f"delete from {name} where false", DENIED)
-    if target.kind == "table":
-        yield Attack(target.short, "truncate", NOBODY, f"truncate {name}", DENIED)
+    def _members(self, relation: Relation) -> Iterator[Attack]:
+        """Members reaching across, and a member who is disabled."""
+        tenant = self.tenancy.column(relation)
+        if relation.kind in VIEWS or not self._has_row(relation):
+            return
+        disabled = self.stage.victim.actor("disabled", "disabled member")
+        if tenant:
+            statement = f"select 1 from {self.at(relation)} limit 1"
+            yield Attack(relation.short, "select", disabled, statement, read_only=True)
+        if tenant and relation.full != self.insiders.tenant["table"]:
+            owner = self.stage.victim.actor("owner", "owner moving rows to another organization")
+            most = len(self.rows.get((relation.id, self.stage.victim.id), []))
+            change = f"set {quoted(tenant)} = {literal(self.stage.neighbour.id)} where pg_temp.tripwire({most})"
+            yield Attack(
+                relation.short,
+                f"update ({tenant})",
+                owner,
+                f"update {self.writing_at(relation)} {change}",
+                NOTHING | RAISED,
+            )
+        for key in relation.keys:
+            yield from self._cross(relation, key, tenant)
 
-
-def _foreigner(target: Target, actor: Actor, stage: Stage, users: int) -> Iterator[Attack]:
-    """A signed-in account that the victim's rows do not belong to, and that has hardly any of its own."""
-    name = target.name
-    elsewhere = f"where {target.tenant} is distinct from {_literal(stage.outsider.id)}" if target.tenant else ""
-    if target.kind == "copy":
-        yield Attack(target.short, "select", actor, f"select 1 from {name} where false", DENIED)
-    elif target.tenant or not users:
-        yield Attack(target.short, "select", actor, f"select 1 from {name} {elsewhere} limit 1")
-    if target.takes and (row := target.rows.get(stage.victim.id)):
-        yield Attack(target.short, "insert", actor, _insert(target, row), DENIED)
-    if target.tenant and target.takes:
-        # Its own organization's members, and as the owner the organization, are the only rows it may change.
-        mine = {"users": users, "organizations": int(users > 1)}.get(target.short, 0)
-        column = target.open_to("authenticated", "UPDATE")[0]
-        update = f"update {name} set {column} = default where pg_temp.tripwire({mine})"
-        yield Attack(target.short, "update", actor, update, NOTHING | {str(mine)})
-        yield Attack(target.short, "delete", actor, f"delete from {name} where pg_temp.tripwire(0)")
-    if target.kind == "table":
-        yield Attack(target.short, "truncate", actor, f"truncate {name}", DENIED)
-
-
-def _move(target: Target, stage: Stage) -> Iterator[Attack]:
-    if target.tenant == "organization_id" and target.takes:
-        owner = stage.victim.actor("owner", "owner moving rows to another organization")
-        change = f"set organization_id = {_literal(stage.neighbour.id)} where pg_temp.tripwire(9)"
-        yield Attack(target.short, "update (organization_id)", owner, f"update {target.name} {change}")
-
-
-def _cross(target: Target, stage: Stage, by_name: dict[str, Target]) -> Iterator[Attack]:
-    """Rows of the neighbour pointed at rows of the victim, one foreign key at a time."""
-    for key in target.keys or ():
-        goal = by_name[key["target"].removeprefix("public.")].rows.get(stage.victim.id)
-        pairs = {own: theirs for own, theirs in key["columns"].items() if own != "organization_id"}
-        if not goal or not target.rows.get(stage.neighbour.id):
-            continue
-        values = ", ".join(f'"{own}" = {_literal(goal[theirs])}' for own, theirs in pairs.items())
-        where = f"where organization_id = {_literal(stage.neighbour.id)}"
+    def _cross(self, relation: Relation, key: Constraint, tenant: str | None) -> Iterator[Attack]:
+        """Rows of the neighbour pointed at rows of the victim, one foreign key at a time."""
+        target = self.surface.relations.get(key.target)
+        if target is None or is_account(key, self.surface) or target.id not in self.tenancy.owned:
+            return
+        if relation.id in self.planner.copied and tenant in key.columns:
+            return  # the copy has no keys, and this one holds the organization
+        goals = self.rows.get((target.id, self.stage.victim.id))
+        where = self._where(relation, self.stage.neighbour)
+        pairs = {own: theirs for own, theirs in zip(key.columns, key.theirs, strict=True) if own != tenant}
+        if not goals or not pairs or where is None:
+            return
+        changes = ", ".join(f"{quoted(own)} = {literal(as_text(goals[0][theirs]))}" for own, theirs in pairs.items())
+        statement = f"update {self.at(relation)} set {changes} where {where}"
         verb = f"update ({', '.join(pairs)})"
-        statement = f"update {target.name} set {values} {where}"
-        owner = stage.neighbour.actor("owner", "owner pointing into another organization")
-        yield Attack(target.short, verb, owner, statement, NOTHING | FOREIGN_KEY)
-        server = replace(SERVER, label="server pointing into another organization")
-        yield Attack(target.short, verb, server, statement, DENIED | FOREIGN_KEY)
+        owner = self.stage.neighbour.actor("owner", "owner pointing into another organization")
+        # In the schema of its table.
+        name = f"{quoted(relation.schema)}.{quoted(key.name)}" if key.deferrable else None
+        yield Attack(relation.short, verb, owner, statement, NOTHING | FOREIGN_KEY | RAISED, immediate=name)
+        if tenant:
+            server = replace(SERVER, label="server pointing into another organization")
+            allowed = DENIED | FOREIGN_KEY | RAISED
+            yield Attack(relation.short, verb, server, statement, allowed, immediate=name)
+
+    def _where(self, relation: Relation, organization: Organization) -> str | None:
+        """A condition for one row of the organization."""
+        rows = self.rows.get((relation.id, organization.id))
+        if not rows:
+            return None
+        keys = [each for each in relation.constraints if each.kind == "p"]
+        names = keys[0].columns if keys else [name for name in [self.tenancy.column(relation)] if name]
+        if not names:
+            return None
+        return " and ".join(f"{quoted(name)} = {literal(as_text(rows[0][name]))}" for name in names)
+
+    def _insiders(self) -> Iterator[Attack]:
+        for each in self.insiders.refused:
+            relation = self.surface.named(each.table)
+            if relation is None:
+                continue  # a finding of its own
+            statement = each.template.replace("{table}", self.at(relation))
+            if statement.startswith("delete") and self.reach.deleting(relation) and not self.clone:
+                statement += f" {'and' if ' where ' in statement else 'where'} pg_temp.tripwire(0)"
+            allowed = NOTHING if each.member != SERVER.role else DENIED
+            actor = SERVER
+            if each.member != SERVER.role:
+                actor = self.stage.victim.actor(each.member, f"{each.member} of the organization")
+            yield Attack(relation.short, each.verb, actor, statement, allowed | RAISED)
+
+    def _sealed(self) -> Iterator[Attack]:
+        """Relations of schemas that no role of the API may look into."""
+        actors = {"anon": NOBODY, "service_role": SERVER, "authenticated": self.stage.foreigners[0]}
+        for relation in self.surface.relations.values():
+            if not relation.sealed or relation.kind == "f":
+                continue
+            column = _writable(relation)[:1]
+            for role in self.insiders.sealed.get(relation.schema, ()):
+                statements = {"select": f"select 1 from {relation.qualified} where false"}
+                if relation.is_table and column:
+                    part = quoted(column[0].name)
+                    statements |= {
+                        "insert": f"insert into {relation.qualified} ({part}) select null where false",
+                        "update": f"update {relation.qualified} set {part} = default where false",
+                        "delete": f"delete from {relation.qualified} where false",
+                    }
+                for verb, statement in statements.items():
+                    yield Attack(relation.short, verb, actors[role], statement, DENIED, read_only=verb == "select")
+
+    def _sequences(self) -> Iterator[Attack]:
+        """A sequence tells how much is added; outside of the own session it tells only who may ask."""
+        for sequence in self.surface.sequences:
+            name = f"{quoted(sequence['schema'])}.{quoted(sequence['name'])}"
+            short = f"{sequence['schema']}.{sequence['name']}".removeprefix("public.")
+            yield Attack(short, "usage", NOBODY, f"select currval({literal(name)})", DENIED, read_only=True)
+
+    def by_caller(self, relation: Relation) -> bool:
+        """Whether a view reads everything with the rights of whoever asks."""
+        instead = any(trigger["instead"] for trigger in relation.triggers)
+        if relation.kind != "v" or not relation.invoker or relation.rules or instead:
+            return False
+        sources = [self.surface.relations[each] for each in relation.reads if each in self.surface.relations]
+        return all(each.kind not in VIEWS or self.by_caller(each) for each in sources)
+
+    def _has_row(self, relation: Relation) -> bool:
+        return bool(self.rows.get((relation.id, self.stage.victim.id)))
 
 
-def _insert(target: Target, row: dict[str, Any]) -> str:
-    columns = target.open_to("authenticated", "INSERT")
-    fresh = _literal(json.dumps({**row, "id": str(uuid.uuid4())}))
-    chosen = ", ".join(columns)
-    return (
-        f"insert into {target.name} ({chosen}) select {chosen} from jsonb_populate_record(null::{target.name}, {fresh})"
-    )
+def _writable(relation: Relation) -> list[Column]:
+    """The columns that can be written, those first that may be set to their default."""
+    columns = [each for each in relation.columns if not each.generated and each.identity != "a"]
+    return sorted(columns, key=lambda each: each.required and not each.default)
 
 
-def _literal(value: Any) -> str:
-    return "'" + str(value).replace("'", "''") + "'"
+def _to_default(relation: Relation, role: str) -> str | None:
+    """A column that the role may set, to its default if possible; a condition stops before a required one matters."""
+    columns = relation.open_to(role, "UPDATE") or _writable(relation)
+    chosen = min(columns, key=lambda each: each.required and not each.default, default=None)
+    return quoted(chosen.name) if chosen else None

@@ -1,109 +1,70 @@
 """Attack the database as those must not get through, and count: `python -m components.schema.isolation [--json]`.
 
-Three organizations are made inside one transaction: a victim, a neighbour like it, and an outsider's that is empty, so
-that any row an outsider reaches is a leak. Every attack is undone at once and the transaction is rolled back; rows that
-the database holds already stay as they are. An attack counts as repelled only by the refusal meant for it: any other
-failure is a leak too, and a member who cannot read its own rows fails the check. Knows no Pulumi.
+Three organizations are made inside a savepoint: a victim, a neighbour like it, and an outsider's that is empty, so
+that any row an outsider reaches is a leak. Their rows are made from the catalog. Every attack is undone at once and the
+savepoint is rolled back; rows that the database holds already stay as they are. An attack counts as repelled only by
+the refusal meant for it: any other failure is a leak too, a member who lacks a right fails the check, and so does
+whatever cannot be tried. Knows no Pulumi.
 """
 
 import json
 import sys
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from typing import Any
 
 import psycopg
-from psycopg.types.json import Jsonb
+from psycopg.pq import TransactionStatus
 
 from components.errors import OperatorError
 from components.schema.apply import database_error
-from components.schema.attacks import Attack, Stage, Target, attacks, controls
 from components.schema.connection import connect_from_environment
-from components.schema.migrations import SQL
+from components.schema.proof import Proof
+from components.schema.report import Finding, Report
 
-TRIPPED, SQLSTATE_LENGTH = "LEAK0", 5
-# All attacks are one statement, so each one has to find out by an index that a large table holds nothing for it.
-SESSION = (
-    "set local lock_timeout = '2s'",
-    "set local statement_timeout = '30s'",
-    "set local enable_seqscan = off",
-)
-CLOSE = "update public.organizations set status = 'closed' where id = %s"
-RUN = """
-select pg_temp.attack(a.role, a.claims, a.statement)
-from unnest(%s::text[], %s::text[], %s::text[]) with ordinality as a(role, claims, statement, n) order by a.n
-"""
+__all__ = ["Finding", "Report", "check", "judge"]
 
-Rows = list[tuple[str, ...]]
+FAILED = "The isolation check could not be carried out."
 
 
-@dataclass(frozen=True)
-class Finding:
-    """One attack that got through, or one right that is missing.
+def judge(connection: psycopg.Connection[Any], *, clone: bool = False, final: bool = True) -> Report:
+    """Try all attacks in a savepoint of the open transaction and roll back to it.
 
-    Attributes:
-        table, role, verb: what was tried as which database role.
-        actor: who that was, in words.
-        outcome: what happened instead of the refusal.
+    Settings, role, rows and sequences are as before afterwards, and nothing reaches outside.
+
+    Args:
+        connection: in a transaction, as the role `postgres`, or one that may become anon, authenticated and
+            service_role and that row-level security does not bind.
+        clone: the database is a copy that nobody uses: procedures, and functions that write or reach outside, are
+            called too.
+        final: the database is as the newest migration leaves it, so that an entry of `allowed.yaml` that nothing needs
+            is a finding.
+
+    Raises:
+        OperatorError: the check could not be carried out, say because the schema is missing; `__cause__` is the error
+            of the database.
     """
-
-    table: str
-    role: str
-    verb: str
-    actor: str
-    outcome: str
-
-    def __str__(self) -> str:
-        return f"{self.table}: {self.verb} as {self.role} ({self.actor}): {self.outcome}"
-
-
-@dataclass(frozen=True)
-class Report:
-    """The result: how many attacks were tried, which got through, and which rights of members are missing."""
-
-    attacks: int
-    leaks: tuple[Finding, ...]
-    lockouts: tuple[Finding, ...]
-
-    @property
-    def passed(self) -> bool:
-        """Whether every attack was refused and every member reads its own rows."""
-        return not self.leaks and not self.lockouts
-
-    def __str__(self) -> str:
-        return "\n".join(
-            [
-                f"isolation: {self.attacks} attacks, {len(self.leaks)} leaks",
-                *(f"leak: {finding}" for finding in self.leaks),
-                *(f"locked out: {finding}" for finding in self.lockouts),
-            ]
-        )
+    try:
+        return Proof(connection, clone=clone, final=final).run()
+    except psycopg.Error as error:
+        raise database_error(error, FAILED) from error
+    finally:
+        if connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
+            connection.execute("rollback to savepoint isolation; release savepoint isolation")
 
 
 def check(connection: psycopg.Connection[Any]) -> Report:
-    """Try all attacks in three round trips and roll everything back.
-
-    Args:
-        connection: as the role `postgres`, or one that may become anon, authenticated and service_role and that
-            row-level security does not bind; not in autocommit mode.
+    """Judge in a transaction of its own and roll it back.
 
     Raises:
-        OperatorError: the check could not be carried out, say because the schema is missing.
+        OperatorError: see `judge`.
     """
-    stage = Stage.new()
     try:
-        targets, insiders, sealed = _prepare(connection, stage)
-        tried, wanted = attacks(stage, targets, insiders, sealed), controls(stage, targets)
-        tries = [(each.actor.role, each.actor.claims, each.statement) for each in (*tried, *wanted)]
-        results = [
-            str(row[0]) for row in connection.execute(RUN, [list(column) for column in zip(*tries, strict=True)])
-        ]
-    except psycopg.Error as error:
-        raise database_error(error, "The isolation check could not be carried out.") from error
+        if connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE:
+            connection.execute("begin")
+        return judge(connection)
     finally:
         if not connection.closed:
             connection.rollback()
-    return Report(len(tried), _findings(tried, results), _findings(wanted, results[len(tried) :]))
 
 
 def main() -> None:
@@ -116,36 +77,6 @@ def main() -> None:
         sys.exit(2)
     sys.stdout.write((json.dumps(asdict(report)) if "--json" in sys.argv[1:] else str(report)) + "\n")
     sys.exit(0 if report.passed else 1)
-
-
-def _prepare(connection: psycopg.Connection[Any], stage: Stage) -> tuple[list[Target], Rows, Rows]:
-    connection.execute((SQL / "checks" / "isolation.sql").read_text(encoding="utf-8"))
-    with connection.pipeline():
-        for command in SESSION:
-            connection.execute(command)
-        for each in stage.organizations:
-            filled = each is not stage.outsider
-            connection.execute("select pg_temp.populate(%s, %s, %s)", (each.id, Jsonb(each.accounts), filled))
-        connection.execute(CLOSE, (stage.neighbour.id,))
-        ids = [each.id for each in stage.organizations]
-        targets = connection.execute("select * from pg_temp.targets(%s::uuid[])", (ids,))
-        insiders = connection.execute("select * from pg_temp.insiders()")
-        sealed = connection.execute("select * from pg_temp.sealed()")
-    return [Target(*row) for row in targets], insiders.fetchall(), sealed.fetchall()
-
-
-def _findings(tries: Sequence[Attack], results: Sequence[str]) -> tuple[Finding, ...]:
-    return tuple(
-        Finding(attack.table, attack.actor.role, attack.verb, attack.actor.label, _outcome(result))
-        for attack, result in zip(tries, results, strict=False)
-        if result not in attack.allowed
-    )
-
-
-def _outcome(result: str) -> str:
-    if len(result) == SQLSTATE_LENGTH:
-        return "reached a row" if result == TRIPPED else f"failed with SQLSTATE {result}"
-    return {"0": "not refused, no row", "1": "1 row"}.get(result, f"{result} rows")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,9 @@ from components.supabase import database
 from components.supabase.client import Client
 from tests.conftest import Local
 
+# Defines pg_temp.populate(organization, accounts), an organization with a row or more in every table, and
+# pg_temp.attack(role, claims, statement).
+POPULATE = (Path(__file__).parent / "organization.sql").read_text()
 PASSWORD = "not-a-secret-0123456789"
 OLD_DEFAULTS = """
 alter default privileges in schema public grant all on tables to anon, authenticated, service_role;

@@ -7,11 +7,11 @@ import pytest
 
 from components.errors import OperatorError
 from components.schema.apply import apply
-from components.schema.attacks import Organization
 from components.schema.catalog import read_snapshot
 from components.schema.isolation import check
-from components.schema.migrations import SQL, read_migrations
-from tests.schema.conftest import OLD_DEFAULTS, Connection, Database, NewDatabase
+from components.schema.migrations import read_migrations
+from components.schema.stage import Organization
+from tests.schema.conftest import OLD_DEFAULTS, POPULATE, Connection, Database, NewDatabase
 
 SIMPLE_KEY = """
 alter table activities drop constraint activities_organization_id_contact_id_fkey;
@@ -98,7 +98,7 @@ HOLES = {
     ),
     "invitations into any organization": (
         f"alter policy users_insert on users with check ({BY_ADMIN} and role <> 'owner')",
-        "users: insert as authenticated (owner of another organization): failed with SQLSTATE 23505",
+        "users: insert as authenticated (owner of another organization): 1 row",
     ),
     "any organization to edit": (
         f"alter policy organizations_update on organizations using ({BY_ADMIN}) with check ({BY_ADMIN})",
@@ -171,11 +171,11 @@ HOLES = {
     ),
     "notifications in somebody's place": (
         f"alter policy notifications_member on notifications with check ({OWN})",
-        "notifications: insert (user_id) as authenticated (owner of the organization): 3 rows",
+        "notifications: insert (user_id) as authenticated (owner of the organization): ",
     ),
     "notifications moved to colleagues": (
         f"alter policy notifications_member on notifications with check ({OWN})",
-        "notifications: update (user_id) as authenticated (owner of the organization): 1 row",
+        "notifications: update (user_id) as authenticated (owner of the organization): ",
     ),
     "table of other hands": ("create table theirs (id int); grant insert on theirs to anon", "theirs: insert as anon"),
 }
@@ -218,7 +218,7 @@ def test_committed_rows_of_others_stay_as_they_are_in_every_table(new_database: 
     made = new_database()
     with made.connect() as connection:
         apply(connection, read_migrations())
-        connection.execute((SQL / "checks" / "isolation.sql").read_text())
+        connection.execute(POPULATE)
         for own in (Organization.of("owner", "member"), Organization.of("owner", "member")):
             accounts = json.dumps(dict.fromkeys(own.accounts))
             connection.execute("select pg_temp.populate(%s, %s)", (own.id, accounts))

@@ -5,9 +5,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from components.schema.attacks import Organization
-from components.schema.migrations import SQL
-from tests.schema.conftest import Connection
+from components.schema.stage import Organization
+from tests.schema.conftest import POPULATE, Connection
 
 PERSON = ("jane.roe@example.test", "+44 20 7946 0000", "Jane Roe", "j.roe@old.example.test", "secret words")
 FILL = """
@@ -34,7 +33,7 @@ insert into audit_log (organization_id, action, entity_type, entity_id, new_valu
 @pytest.fixture
 def people(schema: Connection) -> dict[str, str]:
     """Two organizations with rows in every table; the first one's contact is `contact`."""
-    schema.execute((SQL / "checks" / "isolation.sql").read_text())
+    schema.execute(POPULATE)
     own, other = Organization.of("owner", "member"), Organization.of("owner", "member")
     for each in (own, other):
         accounts = psycopg.types.json.Jsonb(each.accounts)

@@ -10,12 +10,12 @@ import pytest
 
 from components.errors import OperatorError
 from components.schema.apply import apply, read_live
-from components.schema.attacks import Organization
 from components.schema.catalog import compare, query, read_snapshot
-from components.schema.migrations import SQL, Migration, read_migrations
+from components.schema.migrations import Migration, read_migrations
 from components.schema.repair import repair, statements
+from components.schema.stage import Organization
 from tests.conftest import Local
-from tests.schema.conftest import Connection, NewDatabase
+from tests.schema.conftest import POPULATE, Connection, NewDatabase
 from tests.schema.mutants import REPORTED, SECURITY, mutants
 
 Folder = Callable[..., tuple[Migration, ...]]
@@ -181,7 +181,7 @@ def connect(new_database: NewDatabase, local: Local) -> Callable[[], Connection]
     def open_connection() -> Connection:
         connection = made.connect()
         connection.autocommit = True
-        connection.execute((SQL / "checks" / "isolation.sql").read_text())
+        connection.execute(POPULATE)
         return connection
 
     with open_connection() as connection, local.postgres.admin(made.ref) as admin:

@@ -7,9 +7,8 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from components.schema.attacks import Organization
-from components.schema.migrations import SQL
-from tests.schema.conftest import Connection
+from components.schema.stage import Organization
+from tests.schema.conftest import POPULATE, Connection
 
 Member = Callable[..., Connection]
 
@@ -126,7 +125,7 @@ def test_a_change_moves_updated_at_and_never_created_at(schema: Connection, orga
 
 def test_deleting_an_organization_takes_everything_of_it_along(schema: Connection) -> None:
 
-    schema.execute((SQL / "checks" / "isolation.sql").read_text())
+    schema.execute(POPULATE)
     for each in (Organization.of("owner", "member"), Organization.of("owner", "member")):
         schema.execute("select pg_temp.populate(%s, %s)", (each.id, json.dumps(each.accounts)))
     assert schema.execute("delete from organizations where id = %s", (each.id,)).rowcount == 1
