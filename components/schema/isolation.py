@@ -16,9 +16,9 @@ import psycopg
 from psycopg.types.json import Jsonb
 
 from components.errors import OperatorError
-from components.schema.apply import database_error
 from components.schema.attacks import Attack, Stage, Target, attacks, controls
 from components.schema.connection import connect_from_environment
+from components.schema.failures import database_error
 from components.schema.migrations import SQL
 
 TRIPPED, SQLSTATE_LENGTH = "LEAK0", 5
@@ -59,11 +59,12 @@ class Finding:
 
 @dataclass(frozen=True)
 class Report:
-    """The result: how many attacks were tried, which got through, and which rights of members are missing."""
+    """The result: attacks tried, those that got through, rights that members miss, and what could not be tried."""
 
     attacks: int
     leaks: tuple[Finding, ...]
     lockouts: tuple[Finding, ...]
+    unjudged: tuple[Finding, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -81,28 +82,47 @@ class Report:
 
 
 def check(connection: psycopg.Connection[Any]) -> Report:
-    """Try all attacks in three round trips and roll everything back.
+    """Judge in a transaction of its own, which is rolled back.
 
     Args:
-        connection: as the role `postgres`, or one that may become anon, authenticated and service_role and that
-            row-level security does not bind; not in autocommit mode.
+        connection: as `judge` takes it; not in autocommit mode.
 
     Raises:
         OperatorError: the check could not be carried out, say because the schema is missing.
     """
-    stage = Stage.new()
     try:
-        targets, insiders, sealed = _prepare(connection, stage)
-        tried, wanted = attacks(stage, targets, insiders, sealed), controls(stage, targets)
-        tries = [(each.actor.role, each.actor.claims, each.statement) for each in (*tried, *wanted)]
-        results = [
-            str(row[0]) for row in connection.execute(RUN, [list(column) for column in zip(*tries, strict=True)])
-        ]
-    except psycopg.Error as error:
-        raise database_error(error, "The isolation check could not be carried out.") from error
+        return judge(connection)
     finally:
         if not connection.closed:
             connection.rollback()
+
+
+def judge(connection: psycopg.Connection[Any], *, clone: bool = False) -> Report:
+    """Try all attacks in a savepoint of the open transaction and roll back to it; a leak raises nothing.
+
+    Args:
+        connection: as the role `postgres`, or one that may become anon, authenticated and service_role and that
+            row-level security does not bind. Settings, role, sequences and rows are afterwards as before.
+        clone: the database is a copy without users, so what must not run on a live one may be executed.
+
+    Raises:
+        OperatorError: the attacks could not be carried out; the cause is psycopg's error.
+    """
+    stage = Stage.new()
+    try:
+        connection.execute("savepoint isolation")
+        try:
+            targets, insiders, sealed = _prepare(connection, stage)
+            tried, wanted = attacks(stage, targets, insiders, sealed), controls(stage, targets)
+            tries = [(each.actor.role, each.actor.claims, each.statement) for each in (*tried, *wanted)]
+            rows = connection.execute(RUN, [list(column) for column in zip(*tries, strict=True)])
+            results = [str(row[0]) for row in rows]
+        finally:
+            if not connection.closed:
+                connection.execute("rollback to savepoint isolation")
+                connection.execute("release savepoint isolation")
+    except psycopg.Error as error:
+        raise database_error(error, "The isolation check could not be carried out.") from error
     return Report(len(tried), _findings(tried, results), _findings(wanted, results[len(tried) :]))
 
 

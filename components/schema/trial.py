@@ -22,8 +22,9 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from components.errors import OperatorError
 from components.schema import ledger
-from components.schema.apply import database_error, lock_ledger, run
+from components.schema.apply import lock_ledger, run
 from components.schema.connection import connect_from_environment
+from components.schema.failures import database_error
 from components.schema.migrations import Migration, read_migrations
 
 LIVE_PATIENCE, CLONE_PATIENCE = "500ms", "5s"
