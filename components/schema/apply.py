@@ -169,8 +169,11 @@ class Application:
                     self.connection, change, self.migrations, self.snapshot, prove=self.unproved
                 )
         except MigrationError as error:
-            if not self._split_before(error, batch):
+            if not waits_for_enum_value(error, batch):
                 raise
+            self.splits.add(error.migration.version)
+            reason = "uses an enum value that an earlier file adds: the files before it were committed first"
+            self.notes.append(f"{error.migration.file} {reason}")
             self.connection.rollback()
             return None
         except (OperatorError, psycopg.Error) as error:
@@ -195,30 +198,18 @@ class Application:
         self.files.append(migration)
         self.unproved = True
 
-    def _split_before(self, error: MigrationError, batch: Sequence[Migration]) -> bool:
-        """Whether a file failed because it needs the enum value of an earlier one committed; remembers to do so."""
-        if error.sqlstate != UNCOMMITTED_ENUM_VALUE or error.migration is batch[0]:
-            return False
-        self.splits.add(error.migration.version)
-        reason = "uses an enum value that an earlier file adds: the files before it were committed first"
-        self.notes.append(f"{error.migration.file} {reason}")
-        return True
-
 
 @contextmanager
 def own_transactions(connection: psycopg.Connection[Any]) -> Iterator[None]:
-    """Let BEGIN travel with what follows it, and leave the connection rolled back and as it was set.
-
-    The driver's own BEGIN would cost a round trip; prepared statements would not survive the end of a file.
-    """
-    autocommit, threshold = connection.autocommit, connection.prepare_threshold
+    """Leave BEGIN to us, because the driver's own costs a round trip; roll back and restore the mode at the end."""
+    autocommit = connection.autocommit
     try:
-        connection.autocommit, connection.prepare_threshold = True, None
+        connection.autocommit = True
         yield
     finally:
         if not connection.closed:
             connection.rollback()
-            connection.autocommit, connection.prepare_threshold = autocommit, threshold
+            connection.autocommit = autocommit
 
 
 def next_batch(todo: Sequence[Migration], splits: set[str], *, every: bool) -> tuple[Migration, ...]:
@@ -235,6 +226,11 @@ def next_batch(todo: Sequence[Migration], splits: set[str], *, every: bool) -> t
             break
         batch.append(migration)
     return tuple(batch)
+
+
+def waits_for_enum_value(error: MigrationError, batch: Sequence[Migration]) -> bool:
+    """Whether a file of a transaction failed because a file before it adds an enum value that it uses."""
+    return error.sqlstate == UNCOMMITTED_ENUM_VALUE and error.migration is not batch[0]
 
 
 def read_live(connection: psycopg.Connection[Any]) -> Live:
@@ -302,9 +298,9 @@ def run(
     before, objects = connection.cursor(), connection.cursor()
 
     def send(migration: Migration, statement: Statement, text: str) -> None:
-        # Pass no parameters, or psycopg would treat % as a placeholder.
+        # Pass no parameters, or psycopg would treat % as a placeholder. Prepare nothing: a file's end deallocates all.
         cursor = connection.cursor()
-        sent.append((migration, statement, cursor.execute(text)))
+        sent.append((migration, statement, cursor.execute(text, prepare=False)))
 
     try:
         with connection.pipeline():
@@ -317,7 +313,7 @@ def run(
                     send(migration, statement, statement.in_transaction)
                 for text in transaction.end_of_file(patience):
                     send(migration, migration.statements[-1], text)
-                connection.execute(ledger.INSERT, ledger.record(migration))
+                connection.execute(ledger.INSERT, ledger.record(migration), prepare=False)
             if mark:
                 connection.execute(MARK, (mark.client_id, mark.project_name))
             connection.execute("set local search_path = ''")

@@ -12,7 +12,7 @@ import psycopg
 
 from components.errors import OperatorError
 from components.schema import isolation
-from components.schema.catalog import Catalog, Differences, compare
+from components.schema.catalog import Catalog, compare
 from components.schema.migrations import Migration
 from components.schema.repair import repair
 from components.schema.verdict import leak_lines, origin
@@ -99,9 +99,12 @@ def judge(
     """
     after, undone, unreviewed = change.after, tuple[str, ...](), list[str]()
     if all(migration.alone for migration in change.rest):
-        unreviewed = find_unreviewed(change, snapshot)
-        if not unreviewed:
-            after, undone = repair(connection, change.before, after, snapshot)
+        names = find_unreviewed(change, snapshot)
+        unreviewed = _unreviewed_lines(names, change, snapshot)
+        # What was changed by hand is repaired all the same, so that only the files' own leaks are named.
+        accepted = {name: after[name] for name in names if name in after}
+        kept = {name: text for name, text in snapshot.items() if name not in names}
+        after, undone = repair(connection, change.before, after, kept | accepted)
     leaks = list[str]()
     if change.files or undone or prove:
         # The catalog is read without a search path; triggers and functions expect the session's.
@@ -118,21 +121,17 @@ def judge(
 
 
 def find_unreviewed(change: Change, snapshot: Catalog) -> list[str]:
-    """List what the files made, changed or dropped without the snapshot saying so, one line each.
+    """List the objects that the files made, changed or dropped without the snapshot saying so.
 
     An object counts as the files' doing when it was as the snapshot says before them, and is not afterwards. What
     differed before them was changed by hand and is left to the repair and to the warnings.
     """
     start, after = change.start, change.after
-    wrong = [
+    return [
         name
         for name in sorted({*start, *after, *snapshot})
         if start.get(name) == snapshot.get(name) != after.get(name) and not (change.rest and _kind(name) in FROM_ALONE)
     ]
-    named = [name for name in wrong if not _inside_another(name, wrong)]
-    files = [*change.committed, *change.files]
-    differences = compare(after, snapshot)
-    return [_unreviewed(name, after, snapshot, differences, files) for name in named]
 
 
 def find_leaks(
@@ -178,21 +177,24 @@ def _refusal(change: Change, unreviewed: Sequence[str], leaks: Sequence[str]) ->
     return GateError("; ".join(found), remedy, [*unreviewed, *leaks])
 
 
-def _unreviewed(
-    name: str, after: Catalog, snapshot: Catalog, differences: Differences, files: Sequence[Migration]
-) -> str:
-    if name not in after:
-        what = "is in sql/snapshot.json and would be dropped"
-    elif name not in snapshot:
-        what = "is not in sql/snapshot.json"
-    else:
-        what = "is not as in sql/snapshot.json"
-    _, _, path = name.partition(" ")
-    file = origin(path, files, files) or origin(_relation(name), files, files)
-    where = f"{file}: " if file else ""
-    said = differences.security.get(name) or differences.other.get(name)
-    note = f" ({said})" if said and name in after else ""
-    return f"{where}{name}{note} {what}: run make snapshot, review the difference, commit it"
+def _unreviewed_lines(names: Sequence[str], change: Change, snapshot: Catalog) -> list[str]:
+    """One line for each object, with the file that names it; parts of an unreviewed relation go without saying."""
+    after, files = change.after, [*change.committed, *change.files]
+    differences = compare(after, snapshot)
+    lines = []
+    for name in names:
+        if _inside_another(name, names):
+            continue
+        if name not in after:
+            what = "is in sql/snapshot.json and would be dropped"
+        else:
+            what = "is not as in sql/snapshot.json" if name in snapshot else "is not in sql/snapshot.json"
+        file = origin(name.partition(" ")[2], files, files) or origin(_relation(name), files, files)
+        said = differences.security.get(name) or differences.other.get(name)
+        note = f" ({said})" if said and name in after else ""
+        where = f"{file}: " if file else ""
+        lines.append(f"{where}{name}{note} {what}: run make snapshot, review the difference, commit it")
+    return lines
 
 
 def _inside_another(name: str, wrong: Sequence[str]) -> bool:
