@@ -298,9 +298,9 @@ def run(
     before, objects = connection.cursor(), connection.cursor()
 
     def send(migration: Migration, statement: Statement, text: str) -> None:
-        # Pass no parameters, or psycopg would treat % as a placeholder. Prepare nothing: a file's end deallocates all.
+        # Pass no parameters, or psycopg would treat % as a placeholder.
         cursor = connection.cursor()
-        sent.append((migration, statement, cursor.execute(text, prepare=False)))
+        sent.append((migration, statement, cursor.execute(text)))
 
     try:
         with connection.pipeline():
@@ -313,7 +313,7 @@ def run(
                     send(migration, statement, statement.in_transaction)
                 for text in transaction.end_of_file(patience):
                     send(migration, migration.statements[-1], text)
-                connection.execute(ledger.INSERT, ledger.record(migration), prepare=False)
+                connection.execute(ledger.INSERT, ledger.record(migration))
             if mark:
                 connection.execute(MARK, (mark.client_id, mark.project_name))
             connection.execute("set local search_path = ''")

@@ -10,10 +10,12 @@ STATEMENT_TIMEOUT = "300s"
 PATIENCE = "5s"
 # A commit checks deferred constraints and forgets SET CONSTRAINTS. Inside a transaction only naming each initially
 # deferred constraint brings its mode back, and only IMMEDIATE runs the checks that would block ALTER TABLE (55006).
-DEFER_AGAIN = """
+# DEALLOCATE ALL would take the driver's own prepared statements too, which it goes on using.
+FORGET = """
 do $$
 declare
   deferred text;
+  prepared text;
 begin
   select string_agg(format('%I.%I', n.nspname, c.conname), ', ') into deferred
   from pg_catalog.pg_constraint c join pg_catalog.pg_namespace n on n.oid = c.connamespace
@@ -21,6 +23,9 @@ begin
   if deferred is not null then
     execute 'set constraints ' || deferred || ' deferred';
   end if;
+  for prepared in select name from pg_catalog.pg_prepared_statements where from_sql loop
+    execute format('deallocate %I', prepared);
+  end loop;
 end
 $$
 """
@@ -43,13 +48,12 @@ def end_of_file(patience: str = PATIENCE) -> tuple[str, ...]:
     """
     return (
         "set constraints all immediate",
-        DEFER_AGAIN,
         "reset all",
         # RESET ALL leaves both of these.
         "reset session authorization",
         "reset role",
+        FORGET,
         "close all",
-        "deallocate all",
         "discard temp",
         *limits(patience),
     )
