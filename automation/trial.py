@@ -19,7 +19,7 @@ def try_sql(workspace: Workspace, resources: Sequence[Mapping[str, Any]], *, liv
         live: on the client's own database, rolled back.
 
     Returns:
-        `{files, rewritten, locks}`.
+        `{files, rewritten, locks, refused, notes}`.
 
     Raises:
         OperatorError: there is no database yet, or the migrations fail on it.
@@ -34,6 +34,9 @@ def try_sql(workspace: Workspace, resources: Sequence[Mapping[str, Any]], *, liv
 
 def told(found: Mapping[str, Any]) -> list[str]:
     """The result in lines."""
-    lines = [f"{file} would apply" for file in found["files"]] or ["no migration is pending"]
+    verb = "would be rolled back" if found["refused"] else "would apply"
+    lines = [f"{file} {verb}" for file in found["files"]] or ["no migration is pending"]
+    lines += [f"the apply would refuse: {line}" for line in found["refused"]]
+    lines += found["notes"]
     lines += [f"{table} would be rewritten, row by row" for table in found["rewritten"]]
     return lines + [f"{table}: {what} would wait for the apply" for table, what in found["locks"].items()]

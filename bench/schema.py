@@ -1,4 +1,7 @@
-"""The schema's apply against `psql -1 -f` on the same files, its round trips through a slow line, and the checks."""
+"""The schema's apply against `psql -1 -f` on the same files, its round trips through a slow line, its gate, the checks.
+
+The server writes to disk as a client's does; the first line says so.
+"""
 
 import asyncio
 import functools
@@ -11,7 +14,7 @@ import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -24,7 +27,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from components.schema.apply import apply, read_live
 from components.schema.catalog import read_snapshot
 from components.schema.isolation import check
-from components.schema.migrations import FOLDER, read_migrations
+from components.schema.migrations import FOLDER, Migration, Statement, read_migrations
 from emulators.node import node_path
 from emulators.postgres import Postgres
 from emulators.supabase.database import ProjectDatabases
@@ -33,6 +36,13 @@ ROUNDS = 7
 FEWER = 3  # of what takes seconds
 FLEET, FIRST = 20, 6  # databases, and how many migrations they have before their upgrade
 CLI = Path(__file__).parents[1] / ".local/tools/supabase-3.1.0/node_modules/.bin/supabase"
+CONTACTS = 1_000_000
+FILL = f"""
+insert into public.organizations (name, slug) values ('Large', 'large');
+insert into public.contacts (organization_id, email)
+  select o.id, 'c' || n || '@large.test' from public.organizations o, generate_series(1, {CONTACTS}) n;
+analyze public.contacts
+"""
 ROUND_TRIP = 0.05  # seconds, as between two continents
 
 
@@ -119,12 +129,15 @@ def run() -> dict[str, float]:
         postgres.start()
         try:
             bench = Bench(postgres)
+            with postgres.admin() as admin:
+                sys.stdout.write(f"schema: fsync is {admin.execute('show fsync').fetchone()[0]}\n")  # type: ignore[index]
             script = Path(folder) / "all.sql"
             # As ours sends them to a new database: psql -1 refuses CREATE INDEX CONCURRENTLY.
             statements = (each.in_transaction for one in read_migrations() for each in one.statements)
             script.write_text("".join(f"{text}\n;\n" for text in statements))
             figures = _beside_psql(bench, script)
             figures |= _over_a_slow_line(bench) | _beside_the_cli(bench, Path(folder)) | _fleet(bench)
+            figures |= _gate_of_a_first_apply(bench) | _gate_of_an_upgrade(bench)
             with psycopg.connect(bench.fresh()) as connection:
                 _apply(connection)
                 for name, action in (("no-op", _apply), ("read", read_live), ("isolation check", check)):
@@ -206,6 +219,47 @@ def _fleet(bench: Bench) -> dict[str, float]:
     with ThreadPoolExecutor(FLEET) as pool:
         took = seconds(lambda: list(pool.map(upgrade, dsns)))
     return {f"{FLEET} databases upgraded in parallel": took}
+
+
+def _gate_of_a_first_apply(bench: Bench) -> dict[str, float]:
+    """The first apply with and without the gate, in turns."""
+    times: dict[bool, list[float]] = {True: [], False: []}
+    for _ in range(ROUNDS):
+        for gated, found in times.items():
+            with psycopg.connect(bench.fresh()) as connection:
+                found.append(seconds(lambda: _gated(connection, read_migrations(), gated)))  # noqa: B023
+    return _beside("first apply", times)
+
+
+def _gate_of_an_upgrade(bench: Bench) -> dict[str, float]:
+    """An upgrade by one small file of a client with many contacts, with and without the gate, in turns."""
+    times: dict[bool, list[float]] = {True: [], False: []}
+    files = list(read_migrations())
+    with psycopg.connect(bench.fresh()) as connection:
+        _apply(connection)
+        for statement in FILL.split(";"):
+            connection.execute(statement.encode())
+        connection.commit()
+        for number in range(2 * ROUNDS):
+            gated = number % 2 == 0
+            text = f"comment on table public.contacts is 'round {number}'"
+            files.append(Migration(f"209901010000{number:02}", "comment", text, (Statement(text, 0),)))
+            times[gated].append(seconds(lambda: _gated(connection, files, gated)))  # noqa: B023
+    return _beside(f"upgrade of {CONTACTS:,} contacts", times)
+
+
+def _gated(connection: psycopg.Connection[Any], files: Sequence[Migration], gated: bool) -> None:
+    apply(connection, files, snapshot=read_snapshot() if gated else None)
+
+
+def _beside(what: str, times: dict[bool, list[float]]) -> dict[str, float]:
+    with_gate, without = statistics.median(times[True]), statistics.median(times[False])
+    return {
+        f"{what} with the gate": with_gate,
+        f"{what} without the gate": without,
+        f"{what}, the gate alone": with_gate - without,
+        f"{what}, with / without": with_gate / without,
+    }
 
 
 def _apply(connection: psycopg.Connection[Any]) -> None:

@@ -15,6 +15,7 @@ from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, decode, encode
 
 HOST = Path(__file__).with_name("provider_host.py")
+TRACEBACK = "Traceback (most recent call last):"
 
 
 class DynamicProvider(Provider):
@@ -133,8 +134,15 @@ class DynamicProvider(Provider):
 
 
 def _reason(details: str) -> str:
-    """The exception of a formatted traceback in one line, without our own error type's name."""
-    lines = details.strip().splitlines()
-    inside = [number for number, line in enumerate(lines) if line.startswith(("  ", "Traceback "))]
-    said = " ".join(line.strip() for line in lines[inside[-1] + 1 if inside else 0 :] if line.strip())
+    """The message of a formatted exception, without our own error type's name; its lines stay lines.
+
+    A message may have indented lines of its own (a statement of SQL and the caret under it), so only those between the
+    last traceback's head and the exception's line count as frames.
+    """
+    lines = details.strip("\n").splitlines()
+    heads = [number for number, line in enumerate(lines) if line.startswith(TRACEBACK)]
+    first = heads[-1] + 1 if heads else 0
+    while heads and first < len(lines) and lines[first].startswith(" "):
+        first += 1
+    said = "\n".join(line.rstrip() for line in lines[first:] if line.strip())
     return said.removeprefix("OperatorError: ") or "failed without a reason"

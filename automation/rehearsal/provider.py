@@ -10,7 +10,7 @@ from automation.rehearsal.values import Properties
 
 
 class ProviderError(Exception):
-    """A provider's refusal or failure, in one line."""
+    """A refusal or failure of a provider: one line, below it the lines of a list or of a statement with its caret."""
 
 
 class UncertainError(ProviderError):

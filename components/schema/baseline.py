@@ -20,8 +20,9 @@ from psycopg.types.json import Jsonb
 
 from components.errors import OperatorError
 from components.schema import catalog
-from components.schema.apply import database_error, lock_ledger, read_live, run
+from components.schema.apply import lock_ledger, read_live, run
 from components.schema.connection import connect_from_environment
+from components.schema.failures import database_error
 from components.schema.migrations import SQL, read_migrations
 
 Columns = Mapping[str, Mapping[str, str]]
@@ -91,10 +92,12 @@ def take_over(connection: psycopg.Connection[Any], columns: Columns) -> list[str
     try:
         with connection.cursor() as cursor:
             rows = lock_ledger(connection, cursor)
-        connection.execute("set local statement_timeout = 0; set local timezone = 'UTC'")
-        connection.execute((SQL / "checks" / "baseline.sql").read_text(encoding="utf-8"))
+        _prepare(connection)
         again = connection.execute("select to_regnamespace('before_baseline') is not null").fetchone() == (True,)
         report = [] if again else _replace(connection, {row.version for row in rows})
+        if not again:
+            # The end of each migration file resets settings and drops temporary functions.
+            _prepare(connection)
         connection.execute("set local search_path = ''; set constraints all immediate")
         _switch(connection, "disable")
         for table in _order(connection):
@@ -128,6 +131,11 @@ def main() -> int:
         return 2
     sys.stdout.writelines(f"{line}\n" for line in lines)
     return 0
+
+
+def _prepare(connection: psycopg.Connection[Any]) -> None:
+    connection.execute("set local statement_timeout = 0; set local timezone = 'UTC'")
+    connection.execute((SQL / "checks" / "baseline.sql").read_text(encoding="utf-8"))
 
 
 def _replace(connection: psycopg.Connection[Any], recorded: set[str]) -> list[str]:

@@ -13,8 +13,9 @@ import psycopg
 
 from components.errors import OperatorError
 from components.schema import ledger
-from components.schema.apply import database_error, lock_ledger, read_live
+from components.schema.apply import lock_ledger, read_live
 from components.schema.connection import connect_from_environment
+from components.schema.failures import database_error
 from components.schema.migrations import Migration, read_migrations
 
 USAGE = "usage: python -m components.schema.history [applied|reverted VERSION...]"

@@ -1,15 +1,18 @@
 """The schema in the database of one project, reached by way of the Management API. Knows no Pulumi."""
 
 from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 import psycopg
 
 from components.errors import OperatorError
-from components.schema import catalog
-from components.schema.apply import Live, Mark, apply, database_error, read_live
+from components.schema import catalog, gate, isolation
+from components.schema.apply import Live, Mark, apply, read_live
+from components.schema.failures import database_error
 from components.schema.migrations import read_migrations
+from components.schema.verdict import PASSED, leak_lines, verdict
 from components.supabase.client import Client
 from components.supabase.database import (
     DatabaseAddress,
@@ -25,7 +28,7 @@ REFUSED = ""  # stands for a password that the database no longer takes
 
 
 def apply_schema(
-    props: Mapping[str, Any], before_write: Callable[[], None], tell: Callable[[str], None]
+    props: Mapping[str, Any], before_write: Callable[[], None], tell: Callable[[str], None], *, prove: bool
 ) -> dict[str, Any]:
     """Wait for the database, apply what is pending and verify the whole.
 
@@ -33,9 +36,10 @@ def apply_schema(
         props: the inputs of the resource.
         before_write: called before anything is changed; raises to prevent it.
         tell: called with a line for each thing that was repaired or is not as reviewed.
+        prove: attack even when nothing is pending, because nothing says yet that the isolation check passes.
 
     Returns:
-        what the database holds now: migrations, catalog, version, dsn, applied_at.
+        what the database holds now: migrations, catalog, isolation, version, dsn, applied_at.
 
     Raises:
         OperatorError: no database, or the apply failed and left nothing.
@@ -52,11 +56,17 @@ def apply_schema(
     with connection:
         mark = Mark(str(props["client_id"]), str(props["project_name"]))
         before_write()
-        applied = apply(connection, migrations, mark=mark, snapshot=catalog.read_snapshot())
-    for line in (*(f"{name}: repaired" for name in applied.repaired), *applied.warnings):
+        applied = apply(connection, migrations, mark=mark, snapshot=catalog.read_snapshot(), prove=prove)
+    for line in (*applied.notes, *(f"{name}: repaired" for name in applied.repaired), *applied.warnings):
         tell(f"schema of {props['project_name']}: {line}")
     applied_at = datetime.now(UTC).isoformat(timespec="seconds")
-    return {**_digests(applied.live), "version": migrations[-1].version, "dsn": address.dsn, "applied_at": applied_at}
+    return {
+        **_digests(applied.live),
+        "isolation": PASSED,
+        "version": migrations[-1].version,
+        "dsn": address.dsn,
+        "applied_at": applied_at,
+    }
 
 
 def read_schema(ref: str, password: str, recorded: Iterable[str] = ()) -> dict[str, Any] | None:
@@ -81,14 +91,51 @@ def read_schema(ref: str, password: str, recorded: Iterable[str] = ()) -> dict[s
     found = _read(ref, address, password)
     if found is None:
         return {"db_password": REFUSED}
-    live, mark = found
+    live, mark, judged = found
     files, snapshot = {each.version: each.digest for each in read_migrations()}, catalog.read_snapshot()
     # Only a database that all migrations have reached can be told from the snapshot in words.
     told = catalog.found(live.catalog, snapshot, pending=live.migrations != files, recorded=recorded)
-    return {**_digests(live), "catalog": told, **mark, "version": max(live.migrations, default=""), "dsn": address.dsn}
+    return {
+        "migrations": live.migrations,
+        # Reports show the names of entries and no values, so each leak is an entry of its own.
+        "catalog": {**told, **dict.fromkeys((f"leak {line}" for line in judged.lines), "open")},
+        "isolation": judged.verdict,
+        **mark,
+        "version": max(live.migrations, default=""),
+        "dsn": address.dsn,
+    }
 
 
-def _read(ref: str, address: DatabaseAddress, password: str) -> tuple[Live, dict[str, str]] | None:
+@dataclass(frozen=True)
+class Judged:
+    """The attacks on a live database.
+
+    Attributes:
+        verdict: `passed`, the leaks in short, or why the attacks could not be carried out.
+        lines: each leak.
+    """
+
+    verdict: str
+    lines: tuple[str, ...] = ()
+
+
+def _judge(connection: psycopg.Connection[Any]) -> Judged:
+    """Attack the live database and roll back.
+
+    Raises:
+        OperatorError: the connection was lost or other sessions hold locks, which says nothing about isolation.
+    """
+    try:
+        report = isolation.check(connection)
+    except OperatorError as error:
+        cause = error.__cause__
+        if connection.closed or gate.is_locked(error) or not isinstance(cause, psycopg.Error) or not cause.sqlstate:
+            raise
+        return Judged(f"not judged: {error.what}")
+    return Judged(verdict(report), () if report.passed else tuple(leak_lines(report)))
+
+
+def _read(ref: str, address: DatabaseAddress, password: str) -> tuple[Live, dict[str, str], Judged] | None:
     try:
         connection = connect(address, password)
     except psycopg.OperationalError as error:
@@ -98,7 +145,7 @@ def _read(ref: str, address: DatabaseAddress, password: str) -> tuple[Live, dict
         raise OperatorError(attempt.state, f"project {ref}", attempt.remedy or "Run again in a minute.") from error
     with connection:
         live = read_live(connection)
-        return live, _mark(connection, live)
+        return live, _mark(connection, live), _judge(connection)
 
 
 def _mark(connection: psycopg.Connection[Any], live: Live) -> dict[str, str]:

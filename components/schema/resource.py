@@ -1,7 +1,8 @@
 """The schema of one client's database as a resource: every update leaves the newest migration, verified.
 
-What may drift is an input: the migrations with their digests, and each object of the catalog with its digest, so that a
-preview with refresh names the policy that someone changed by hand. Deleting the resource never drops anything.
+What may drift is an input: the migrations with their digests, each object of the catalog with its digest, so that a
+preview with refresh names the policy that someone changed by hand, and the verdict of the isolation check. Deleting
+the resource never drops anything.
 """
 
 from collections.abc import Mapping
@@ -13,9 +14,10 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 from components.dynamic import Provider, is_unknown, operation, require_engine, tell
 from components.schema import catalog
 from components.schema.migrations import read_migrations
+from components.schema.verdict import PASSED
 
 TEXTS = ("project_ref", "project_name", "client_id", "db_password")
-INPUTS = (*TEXTS, "timeout", "migrations", "catalog")
+INPUTS = (*TEXTS, "timeout", "migrations", "catalog", "isolation")
 
 
 class SchemaProvider(Provider):
@@ -49,12 +51,12 @@ class SchemaProvider(Provider):
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Wait for the database and apply what is pending; on an up-to-date database that is nothing."""
-        return CreateResult(str(props["project_ref"]), _apply(props))
+        return CreateResult(str(props["project_ref"]), _apply(props, prove=True))
 
     @operation
-    def update(self, _id: str, _olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
-        """Apply what is pending and verify the whole again."""
-        return UpdateResult(_apply(news))
+    def update(self, _id: str, olds: dict[str, Any], news: dict[str, Any]) -> UpdateResult:
+        """Apply what is pending and verify the whole again; a leak that the state knows of must be gone."""
+        return UpdateResult(_apply(news, prove=olds.get("isolation") != PASSED))
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
@@ -110,15 +112,16 @@ class Schema(Resource, module="schema", name="Schema"):
             "timeout": timeout,
             "migrations": {migration.version: migration.digest for migration in read_migrations()},
             "catalog": catalog.digests(catalog.read_snapshot()),
+            "isolation": PASSED,
         }
         outputs = dict.fromkeys(("version", "dsn", "applied_at"))
         super().__init__(SchemaProvider(), name, {**inputs, **outputs}, opts)
 
 
-def _apply(props: Mapping[str, Any]) -> dict[str, Any]:
+def _apply(props: Mapping[str, Any], *, prove: bool) -> dict[str, Any]:
     from components.schema.remote import apply_schema
 
-    return {**{key: props[key] for key in INPUTS}, **apply_schema(props, require_engine, tell)}
+    return {**{key: props[key] for key in INPUTS}, **apply_schema(props, require_engine, tell, prove=prove)}
 
 
 def _found(id_: str, props: Mapping[str, Any], live: Mapping[str, Any]) -> ReadResult:

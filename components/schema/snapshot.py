@@ -16,9 +16,10 @@ from uuid import uuid4
 import psycopg
 
 from components.errors import OperatorError
-from components.schema.apply import database_error, lock_ledger, read_live, run
+from components.schema.apply import lock_ledger, read_live, run
 from components.schema.catalog import RELATIONS, ROUTINES, SNAPSHOT, kind_of
 from components.schema.connection import connect_from_environment
+from components.schema.failures import database_error
 from components.schema.migrations import SQL, read_migrations
 from components.supabase.client import Client
 from components.supabase.database import connect, wait_for_database

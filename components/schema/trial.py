@@ -1,41 +1,32 @@
 """Try the pending migrations and roll them back: `python -m components.schema.trial`.
 
-Told are what fails, which tables would be rewritten, and which would be locked against their users. The database is the
-one of DATABASE_URL; of that one only the catalog and the ledger are read. Its clone is made in the empty server that
-CLONE_URL names, as superuser, with the programs of that server on PATH. `--live` tries on the database itself instead,
-and gives up after half a second on a table that is in use. Prints `{files, rewritten, locks}` as JSON.
+Tells what fails, what the gate would refuse to commit, which tables would be rewritten, and which would be locked
+against their users. The database is the one of DATABASE_URL, of which only the catalog and the ledger are read. Its
+clone is made in the empty server that CLONE_URL names, as superuser, with the programs of that server on PATH. `--live`
+tries on the database itself instead, and gives up after half a second on a table that is in use. Prints
+`{files, rewritten, locks, refused, notes}` as JSON.
 """
 
 import argparse
 import json
 import os
-import re
-import subprocess
 import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import psycopg
-from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from components.errors import OperatorError
-from components.schema import ledger
-from components.schema.apply import database_error, lock_ledger, run
+from components.schema import gate, ledger
+from components.schema.apply import lock_ledger, next_batch, own_transactions, run, waits_for_enum_value
+from components.schema.catalog import Catalog, read_snapshot
+from components.schema.clone import clone
 from components.schema.connection import connect_from_environment
+from components.schema.failures import MigrationError, database_error
 from components.schema.migrations import Migration, read_migrations
 
 LIVE_PATIENCE, CLONE_PATIENCE = "500ms", "5s"
-SCHEMAS = ("public", "private", "supabase_migrations")
-OWNER = "postgres"
-# Those that rights are given to, for a server that does not have them.
-MISSING_ROLES = """
-select string_agg(format(
-  'do $r$ begin create role %I; exception when duplicate_object then null; end $r$;', rolname), chr(10))
-from pg_catalog.pg_roles where rolname !~ '^pg_'
-"""
-CREATE_SCHEMA = re.compile(r"^CREATE SCHEMA (\w+);", re.MULTILINE)
 TABLES = """
 select c.oid, format('%I.%I', n.nspname, c.relname), pg_relation_filenode(c.oid)
 from pg_class c join pg_namespace n on n.oid = c.relnamespace
@@ -59,88 +50,140 @@ class Trial:
         files: the pending migrations that were tried.
         rewritten: existing tables whose rows would all be written anew.
         locks: existing table -> what would wait until the apply commits: `writes`, or `reads and writes`.
+        refused: what the gate would not commit, a line for each finding.
+        notes: files that were not tried, or that an apply commits apart from those before them.
     """
 
     files: tuple[str, ...]
     rewritten: tuple[str, ...]
     locks: dict[str, str]
+    refused: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
-def attempt(connection: psycopg.Connection[Any], migrations: Sequence[Migration], *, live: bool = False) -> Trial:
-    """Run what is pending in one transaction and roll it back.
+@dataclass
+class Attempt:
+    """One trial: its arguments, and what it has seen so far.
+
+    Attributes:
+        splits: versions that must begin a transaction, because they use an enum value of an earlier one.
+        before: existing tables: object id -> name and file node.
+        tried: the files that ran, oldest first; the transactions of those in `committed` are over.
+    """
+
+    connection: psycopg.Connection[Any]
+    migrations: Sequence[Migration]
+    snapshot: Catalog | None
+    live: bool
+    splits: set[str] = field(default_factory=set)
+    before: dict[int, tuple[str, int]] = field(default_factory=dict)
+    committed: list[Migration] = field(default_factory=list)
+    tried: list[Migration] = field(default_factory=list)
+    start: Catalog | None = None
+    locks: dict[str, str] = field(default_factory=dict)
+    refused: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def begin(self) -> tuple[Migration, ...]:
+        """Open a transaction that holds the ledger; the files that are still to be tried."""
+        with self.connection.cursor() as cursor:
+            rows = lock_ledger(self.connection, cursor)
+        self.connection.execute(f"set local lock_timeout = '{self.patience}'")
+        if not self.before:
+            self.before = {oid: (name, node) for oid, name, node in self.connection.execute(TABLES)}
+        return ledger.pending(self.migrations, rows)
+
+    @property
+    def patience(self) -> str:
+        """How long a statement waits for a lock."""
+        return LIVE_PATIENCE if self.live else CLONE_PATIENCE
+
+    def run(self, batch: Sequence[Migration], rest: Sequence[Migration]) -> None:
+        """Run files in the open transaction one by one, watch their locks, and let the gate judge what came of it.
+
+        Raises:
+            MigrationError: a statement failed.
+        """
+        before: Catalog | None = None
+        after: dict[str, str] = {}
+        locks: dict[str, str] = {}
+        for migration in batch:
+            held = _locked(self.connection)
+            earlier, after = run(self.connection, (migration,), None, patience=self.patience)
+            before = earlier if before is None else before
+            if not migration.alone:
+                now = {oid: kind for oid, kind in _locked(self.connection).items() if held.get(oid) != kind}
+                locks |= {self.before[oid][0]: kind for oid, kind in now.items() if oid in self.before}
+        self.locks |= locks
+        self.tried = [*self.committed, *batch]
+        if before is not None:
+            self.start = before if self.start is None else self.start
+            self._judge(gate.Change(self.committed, batch, rest, self.start, before, after))
+
+    def _judge(self, change: gate.Change) -> None:
+        if self.snapshot is None:
+            return
+        try:
+            gate.judge(self.connection, change, self.migrations, self.snapshot, clone=not self.live)
+        except gate.GateError as error:
+            self.refused += error.lines
+        except OperatorError as error:
+            if isinstance(error.__cause__, psycopg.Error) and error.__cause__.sqlstate is None:
+                raise
+            self.refused.append(str(error))
+
+    def rewritten(self) -> tuple[str, ...]:
+        """The tables of before whose file is another now; asked before the end of the last transaction."""
+        nodes = {oid: node for oid, _, node in self.connection.execute(TABLES)}
+        return tuple(sorted(name for oid, (name, node) in self.before.items() if nodes.get(oid, node) != node))
+
+
+def attempt(
+    connection: psycopg.Connection[Any],
+    migrations: Sequence[Migration],
+    *,
+    snapshot: Catalog | None = None,
+    live: bool = False,
+) -> Trial:
+    """Run what is pending as an apply would, and roll it back.
 
     Args:
-        connection: outside a transaction.
+        connection: outside a transaction. On a clone, files before one that needs their enum values are committed.
         migrations: all migration files, oldest first.
-        live: the database has users: give up early on their tables, and leave out files that run alone, with those
-            after them; inside a transaction they would block what they are written not to block.
+        snapshot: the reviewed catalog; without it the gate is left out.
+        live: the database has users: give up early on their tables, and leave out files that run alone or need a
+            commit before them, with those after them; inside a transaction they would block, or fail.
 
     Raises:
         MigrationError: a statement failed.
         OperatorError: ledger and files disagree, or the database went away.
     """
-    autocommit = connection.autocommit
+    work = Attempt(connection, migrations, snapshot, live)
     try:
-        connection.autocommit = True
-        with connection.cursor() as cursor:
-            rows = lock_ledger(connection, cursor)
-        connection.execute(f"set local lock_timeout = '{LIVE_PATIENCE if live else CLONE_PATIENCE}'")
-        before = {oid: (name, node) for oid, name, node in connection.execute(TABLES)}
-        locks: dict[str, str] = {}
-        tried = []
-        for migration in ledger.pending(migrations, rows):
-            if live and migration.alone:
-                break
-            held = _locked(connection)
-            run(connection, (migration,), None)
-            tried.append(migration.file)
-            if not migration.alone:
-                now = {oid: kind for oid, kind in _locked(connection).items() if held.get(oid) != kind}
-                locks |= {before[oid][0]: kind for oid, kind in now.items() if oid in before}
-        nodes = {oid: node for oid, _, node in connection.execute(TABLES)}
-        rewritten = sorted(name for oid, (name, node) in before.items() if nodes.get(oid, node) != node)
+        with own_transactions(connection):
+            while True:
+                todo = work.begin()
+                batch = next_batch(todo, work.splits, every=not live)
+                rest = todo[len(batch) :]
+                try:
+                    work.run(batch, rest)
+                except MigrationError as error:
+                    if not waits_for_enum_value(error, batch):
+                        raise
+                    work.splits.add(error.migration.version)
+                    work.notes.append(_note(error.migration, live=live))
+                    connection.rollback()
+                    continue
+                if live or not rest:
+                    rewritten = work.rewritten()
+                    break
+                connection.commit()
+                work.committed += batch
     except psycopg.Error as error:
         raise database_error(error, "Nothing was changed.") from error
-    finally:
-        if not connection.closed:
-            connection.rollback()
-            connection.autocommit = autocommit
-    return Trial(tuple(tried), tuple(rewritten), dict(sorted(locks.items())))
-
-
-@contextmanager
-def clone(live: psycopg.Connection[Any], server: str) -> Iterator[psycopg.Connection[Any]]:
-    """A connection, as the owner, to a copy of a database without its rows.
-
-    Args:
-        live: the database, which is only read.
-        server: connection string of the database that becomes the copy, as superuser; its own tables go.
-
-    Raises:
-        OperatorError: the catalog holds what the server cannot take.
-    """
-    try:
-        role = live.execute("select current_user").fetchone()
-        roles = live.execute(MISSING_ROLES).fetchone()
-        exists = live.execute(ledger.EXISTS).fetchone() == (True,)
-        columns = "select version, name, statements from supabase_migrations.schema_migrations"
-        rows = live.execute(columns).fetchall() if exists else []
-        live.rollback()
-        schemas = [f"--schema={name}" for name in SCHEMAS]
-        dump = ["pg_dump", "--schema-only", *schemas, f"--role={role[0] if role else ''}", "-d", live.info.dsn]
-        script = CREATE_SCHEMA.sub(r"drop schema if exists \1 cascade;\n\g<0>", _program(dump, "", live.info.password))
-        script = f"{roles[0] if roles else ''}\n{script}"
-        options = conninfo_to_dict(server)
-        password = str(options.pop("password", ""))
-        load = ["psql", "-Xq", "-v", "ON_ERROR_STOP=1", "-1", "-d", make_conninfo("", **options)]
-        _program(load, script, password)
-        with psycopg.connect(server, options=f"-c role={OWNER}") as copy:
-            with copy.cursor() as cursor:
-                cursor.executemany(ledger.INSERT, rows)
-            copy.commit()
-            yield copy
-    except psycopg.Error as error:
-        raise database_error(error, "Nothing was changed.") from error
+    files = tuple(migration.file for migration in work.tried)
+    refused = tuple(dict.fromkeys(work.refused))
+    return Trial(files, rewritten, dict(sorted(work.locks.items())), refused, tuple(work.notes))
 
 
 def main() -> int:
@@ -151,10 +194,10 @@ def main() -> int:
     try:
         with connect_from_environment() as live:
             if arguments.live:
-                found = attempt(live, read_migrations(), live=True)
+                found = attempt(live, read_migrations(), snapshot=read_snapshot(), live=True)
             else:
                 with clone(live, os.environ.get("CLONE_URL", "")) as copy:
-                    found = attempt(copy, read_migrations())
+                    found = attempt(copy, read_migrations(), snapshot=read_snapshot())
     except OperatorError as error:
         sys.stderr.write(f"{error}\n")
         return 2
@@ -162,17 +205,15 @@ def main() -> int:
     return 0
 
 
+def _note(migration: Migration, *, live: bool) -> str:
+    needs = f"{migration.file} uses an enum value that an earlier file adds"
+    if live:
+        return f"{needs}: it and what follows can be tried on a clone only"
+    return f"{needs}: an apply commits the files before it first"
+
+
 def _locked(connection: psycopg.Connection[Any]) -> dict[int, str]:
     return {oid: "reads and writes" if all_of_it else "writes" for oid, all_of_it in connection.execute(LOCKS)}
-
-
-def _program(command: list[str], text: str, password: str) -> str:
-    environment = os.environ | {"PGPASSWORD": password}
-    done = subprocess.run(command, input=text, env=environment, capture_output=True, text=True, check=False)
-    if done.returncode:
-        said = next((line for line in done.stderr.splitlines() if "error:" in line.lower()), "no reason given")
-        raise OperatorError(f"the catalog cannot be cloned: {said}", command[0], "Nothing was changed.")
-    return done.stdout
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
     assert (code, statuses(again)) == (0, every("unchanged"))
     looked = client("drift")
     assert looked[0] == 0
-    nothing = {"files": [], "rewritten": [], "locks": {}}
+    nothing = {"files": [], "rewritten": [], "locks": {}, "refused": [], "notes": []}
     tried = [client("preview", "--try-sql", *where) for where in ((), ("--on-live",))]
     assert [(code, found["sql"]) for code, found in tried] == [(0, nothing)] * 2
     file = (client.root / f"Pulumi.{client.name}.yaml").read_text()

@@ -2,6 +2,7 @@
 
 import pytest
 
+from automation.rehearsal.dynamic import _reason
 from tests.rehearsal.conftest import Bench
 
 URN = "urn:pulumi:bench::tiny"
@@ -249,3 +250,30 @@ Thing("user", password.result)
     assert either.up() == ["same password", "same user"]
     assert either.up(program.format(x=2)) == ["replace password", "update user"]
     assert either.live()["user-plain"] == either.engine.outputs().outputs["password"] != value
+
+
+SAID = "x.sql:1:13: relation does not exist (SQLSTATE 42P01)\n  alter table nowhere add x int\n              ^"
+
+
+def test_a_failure_keeps_the_statement_and_the_caret_below_it(bench: Bench) -> None:
+    bench.program(f'Thing("a", fail=["create"], said={SAID!r})')
+    assert bench.run("up", fails=True) == ["create a"]
+    assert str(bench.outcome.error).endswith(SAID)
+
+
+@pytest.mark.parametrize(
+    ("details", "expected"),
+    [
+        (f"OperatorError: {SAID}\n", SAID),
+        (f'Traceback (most recent call last):\n  File "x.py", line 1, in f\n    g()\nOperatorError: {SAID}\n', SAID),
+        ("Traceback (most recent call last):\n  File \"x.py\", line 1, in f\nKeyError: 'a'\n", "KeyError: 'a'"),
+        (
+            'Traceback (most recent call last):\n  File "x"\nKeyError: 1\n\nDuring handling:\n\n'
+            'Traceback (most recent call last):\n  File "y"\nOperatorError: said last\n',
+            "said last",
+        ),
+        ("", "failed without a reason"),
+    ],
+)
+def test_of_a_traceback_the_message_is_kept_whole(details: str, expected: str) -> None:
+    assert _reason(details) == expected

@@ -84,7 +84,7 @@ def _begin(operation: str, props: Any) -> None:
     with (FOLDER / "calls").open("a") as calls:
         calls.write(f"{operation} {name}\n")
     if operation in props.get("fail", []) and not (FOLDER / "mended").exists():
-        raise RuntimeError(f"{name} does not {operation} with {props.get('secret')}")
+        raise RuntimeError(props.get("said") or f"{name} does not {operation} with {props.get('secret')}")
     if operation == "create" and "meet" in props:
         (FOLDER / f"{name}.met").touch()
         _wait(lambda: len(list(FOLDER.glob("*.met"))) >= props["meet"])

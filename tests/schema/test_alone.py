@@ -1,5 +1,6 @@
 """Migrations that run outside a transaction: alone, in their turn, and again after an interruption."""
 
+import re
 import threading
 import time
 from collections.abc import Callable
@@ -8,9 +9,11 @@ import psycopg
 import pytest
 
 from components.errors import OperatorError
+from components.schema.alone import run_alone
 from components.schema.apply import MigrationError, apply, read_live
 from components.schema.catalog import read_snapshot
-from components.schema.migrations import ALONE, Migration, read_migrations
+from components.schema.ledger import LOCK_KEY
+from components.schema.migrations import ALONE, Migration, Statement, read_migrations
 from tests.conftest import Local
 from tests.schema.conftest import Connection, NewDatabase
 
@@ -74,7 +77,9 @@ def test_a_failed_one_names_its_place_and_leaves_no_invalid_index(upgraded: Conn
         "insert into public.companies (organization_id, name, city) select id, 'B', 'Ulm' from organizations"
     )
     upgraded.commit()
-    with pytest.raises(MigrationError, match=r"_city\.sql:2:1: could not create unique index .*\(SQLSTATE 23505\)"):
+    with pytest.raises(
+        MigrationError, match=r"_city\.sql:2:1: unique violation \(SQLSTATE 23505\), constraint companies_city"
+    ):
         apply(upgraded, folder(INDEX))
     assert upgraded.execute(STATE).fetchall() == upgraded.execute(VERSIONS).fetchall() == []
     upgraded.execute("delete from public.companies where name = 'B'")
@@ -95,6 +100,39 @@ def test_an_invalid_index_that_an_interruption_left_is_built_again(upgraded: Con
     upgraded.autocommit = False
     apply(upgraded, folder(INDEX))
     assert upgraded.execute(STATE).fetchone() == (True,)
+
+
+@pytest.mark.parametrize(
+    ("written", "name"),
+    [('"Companies City"', "Companies City"), ("COMPANIES_CITY", "companies_city"), ("long_" * 15, ("long_" * 15)[:63])],
+)
+def test_an_invalid_index_is_found_however_the_file_writes_its_name(
+    upgraded: Connection, monkeypatch: pytest.MonkeyPatch, written: str, name: str
+) -> None:
+    build = f'create unique index concurrently if not exists {written} on public."companies" (organization_id, city)'
+    text = f"{ALONE}\n{build}"
+    named = re.compile(r"create unique index concurrently if not exists (?P<index>.+) on (?P<table>\S+) ")
+    monkeypatch.setattr(Statement, "repeatable", property(lambda self: named.search(self.text)))
+    upgraded.execute(
+        "insert into public.companies (organization_id, name, city) select organization_id, 'B', 'Ulm' from companies"
+    )
+    upgraded.commit()
+    upgraded.autocommit = True
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        upgraded.execute(build.encode())
+    upgraded.execute("delete from public.companies where name = 'B'")
+    upgraded.autocommit = False
+    run_alone(upgraded_in_autocommit(upgraded), Migration("20990101000009", "x", text, (Statement(text, 0),)))
+    state = "select indisvalid from pg_index join pg_class on pg_class.oid = indexrelid where relname = %s"
+    assert upgraded.execute(state, (name,)).fetchall() == [(True,)]
+
+
+def upgraded_in_autocommit(connection: Connection) -> Connection:
+    """The connection as an apply hands it over: no transaction, and the lock held for the session."""
+    connection.rollback()
+    connection.autocommit = True
+    connection.execute("select pg_advisory_lock(%s)", (LOCK_KEY,))
+    return connection
 
 
 def test_one_that_was_built_but_not_recorded_is_recorded(upgraded: Connection, folder: Folder) -> None:

@@ -38,6 +38,7 @@ def wanted(made: Database) -> dict[str, Any]:
         "timeout": 30,
         "migrations": {each.version: each.digest for each in read_migrations()},
         "catalog": digests(read_snapshot()),
+        "isolation": "passed",
     }
 
 
@@ -66,6 +67,12 @@ def test_a_schema_lives_through_its_six_operations(
     provider.delete(ref, updated)
     with made.connect() as connection:
         assert connection.execute("select name from organizations").fetchall() == [("Kept",)]
+
+
+def without_leaks(inputs: dict[str, Any], wanted: dict[str, Any]) -> set[tuple[Any, ...]]:
+    """The paths that differ, but for the verdict of the isolation check and the leaks it names."""
+    found = set(differences(whole(inputs), wanted)) - {("isolation",)}
+    return {path for path in found if not str(path[-1]).startswith("leak ")}
 
 
 BY_HAND = {
@@ -98,7 +105,8 @@ def test_each_kind_of_change_by_hand_is_named_as_an_input_and_repaired_or_left_b
         connection.execute("; ".join(BY_HAND) + "; create table theirs (id int); grant select on theirs to anon")
     _, live, inputs = provider.read(ref, outputs)
     named = {("catalog", name) for name in (*BY_HAND.values(), FOREIGN)}
-    assert set(differences(whole(inputs), wanted)) == named
+    assert without_leaks(inputs, wanted) == named
+    assert inputs["isolation"].startswith("activities: ")
     assert live["catalog"] == inputs["catalog"]
     provider.update(ref, live, wanted)
     _, _, inputs = provider.read(ref, outputs)
@@ -117,7 +125,7 @@ def test_a_database_behind_the_migrations_shows_what_they_change_and_no_words(
             "delete from supabase_migrations.schema_migrations where version = %s", (outputs["version"],)
         )
     _, live, inputs = provider.read(ref, outputs)
-    assert set(differences(whole(inputs), wanted)) == {
+    assert without_leaks(inputs, wanted) == {
         ("catalog", "policy public.deals.deals_member"),
         ("migrations", outputs["version"]),
     }
@@ -137,6 +145,51 @@ def test_a_mark_changed_by_hand_comes_back_as_the_inputs_that_it_holds(
         assert provider.read(ref, outputs)[2] == wanted | seen
     provider.update(ref, outputs, wanted)
     assert provider.read(ref, outputs)[2] == wanted
+
+
+OPENED = "create table leads (mail text); grant select on leads to anon"
+
+
+def test_a_leak_is_drift_of_its_own_and_stops_the_update_until_it_is_closed(
+    provider: DynamicProvider, wanted: dict[str, Any], made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    with made.connect() as connection:
+        connection.execute(OPENED)
+    _, live, inputs = provider.read(ref, outputs)
+    assert inputs["isolation"].startswith("leads: select as anon (not signed in)")
+    named = {path[1] for path in differences(whole(inputs), wanted) if path[0] == "catalog"}
+    assert "leak leads: select as anon (not signed in): not refused, no row" in named
+    assert provider.read(ref, live)[2] == inputs
+    with pytest.raises(ProviderError, match=r"leads: select as anon"):
+        provider.update(ref, live, wanted)
+    with made.connect() as connection:
+        connection.execute("revoke all on leads from anon, authenticated, service_role")
+    updated = provider.update(ref, live, wanted)
+    assert provider.read(ref, updated)[2] == wanted
+
+
+def test_state_of_before_the_verdict_is_proved_once_and_converges(
+    provider: DynamicProvider, wanted: dict[str, Any], made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    old = {key: value for key, value in outputs.items() if key != "isolation"}
+    assert provider.read(ref, old)[2] == wanted
+    with made.connect() as connection:
+        connection.execute(OPENED)
+    with pytest.raises(ProviderError, match=r"leads: select as anon"):
+        provider.update(ref, old, wanted)
+    # What the state says to be proved is not proved again by an update that applies nothing.
+    assert provider.update(ref, outputs, wanted)["isolation"] == "passed"
+
+
+def test_a_database_that_cannot_be_attacked_is_not_called_safe(
+    provider: DynamicProvider, wanted: dict[str, Any], made: Database
+) -> None:
+    ref, outputs = provider.create(wanted)
+    with made.connect() as connection:
+        connection.execute("drop table organizations cascade")
+    assert provider.read(ref, outputs)[2]["isolation"].startswith("not judged: ")
 
 
 def test_an_interrupted_create_is_continued(provider: DynamicProvider, wanted: dict[str, Any], made: Database) -> None:

