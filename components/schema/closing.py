@@ -18,9 +18,9 @@ import psycopg
 
 from components.errors import OperatorError
 from components.schema import catalog
-from components.schema.failures import database_error
 from components.schema.catalog import Catalog, kind_of, path_of
 from components.schema.connection import connect_from_environment
+from components.schema.failures import database_error
 from components.schema.rights import PUBLIC, Right, owner, rights
 
 TAKEN_FROM = frozenset({PUBLIC, "anon", "authenticated"})
