@@ -74,7 +74,9 @@ class Answers(mocks.Mocks):
 
     def new_resource(self, args: mocks.MockResourceArgs) -> tuple[str, dict[str, Any]]:
         committed = COMMITTED if args.typ.endswith(":RepositoryFile") else {}
-        return f"{args.name}-id", {**args.inputs, **committed, **COMPUTED.get(args.name, {})}
+        computed = COMPUTED.get(args.name, {})
+        # A project's id is its ref, and its dependents check that it is one.
+        return computed.get("ref", f"{args.name}-id"), {**args.inputs, **committed, **computed}
 
     def call(self, args: mocks.MockCallArgs) -> Any:
         raise AssertionError(f"the program asks a provider while declaring: {args.token}")
