@@ -8,10 +8,11 @@ from components.schema import ledger
 from components.schema.failures import MigrationError
 from components.schema.migrations import Migration, Statement
 
+# Names come as the file writes them, quoted or not; parse_ident and the cast fold and cut them as CREATE INDEX does.
 INVALID = """
 select format('drop index concurrently %%s', x.indexrelid::regclass)
 from pg_index x join pg_class i on i.oid = x.indexrelid
-where not x.indisvalid and i.relname = %s and x.indrelid = to_regclass(%s)
+where not x.indisvalid and i.relname = (parse_ident(%s))[1]::name and x.indrelid = to_regclass(%s)
 """
 
 
@@ -39,7 +40,7 @@ def run_alone(connection: psycopg.Connection[Any], migration: Migration) -> None
 
 
 def _drop_invalid(connection: psycopg.Connection[Any], statement: Statement) -> None:
-    found = statement.repeatable
-    names = (found["index"], found["table"]) if found else (None, None)
-    for (command,) in connection.execute(INVALID, names).fetchall():
-        connection.execute(command)
+    named = statement.repeatable or {}
+    if named.get("index"):
+        for (command,) in connection.execute(INVALID, (named["index"], named["table"])).fetchall():
+            connection.execute(command)
