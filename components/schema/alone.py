@@ -8,11 +8,11 @@ from components.schema import ledger
 from components.schema.failures import MigrationError
 from components.schema.migrations import Migration, Statement
 
-# The cast cuts a long name as CREATE INDEX does.
+# Names come as the file writes them, quoted or not; parse_ident and the cast fold and cut them as CREATE INDEX does.
 INVALID = """
 select format('drop index concurrently %%s', x.indexrelid::regclass)
 from pg_index x join pg_class i on i.oid = x.indexrelid
-where not x.indisvalid and i.relname = %s::name and x.indrelid = to_regclass(%s)
+where not x.indisvalid and i.relname = (parse_ident(%s))[1]::name and x.indrelid = to_regclass(%s)
 """
 
 

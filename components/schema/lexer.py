@@ -61,7 +61,6 @@ _TRIMMED = _POSTGRES_SPACE + (
 )
 _LEADING = re.compile(f"[{_TRIMMED}]*")
 _FOLDED = {ord(letter): letter.lower() for letter in string.ascii_uppercase}
-_LONGEST_NAME = 63  # bytes; Postgres cuts off the rest
 
 
 class SqlTextError(ValueError):
@@ -169,13 +168,6 @@ def tokens(text: str, start: int = 0, end: int | None = None) -> Iterator[Token]
         if kind not in {"blank", "block"}:
             found = text[first:position]
             yield Token(kind, _lower(found) if kind == "word" else found, first, position)
-
-
-def unquoted(identifier: str) -> str:
-    """Return the name that an identifier stands for, as the catalog holds it."""
-    quoted = identifier.startswith('"')
-    plain = identifier[1:-1].replace('""', '"') if quoted else _lower(identifier)
-    return plain.encode()[:_LONGEST_NAME].decode(errors="ignore")
 
 
 def _statement(text: str, begin: int) -> tuple[int, int, int]:

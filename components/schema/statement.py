@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from components.schema.lexer import Token, tokens, unquoted
+from components.schema.lexer import Token, tokens
 
 ALONE = "-- transaction: none"
 HEAD = 16  # tokens that tell what a statement is; one with rows may have millions
@@ -20,7 +20,7 @@ REPEATABLE = tuple(
     re.compile(pattern)
     for pattern in (
         rf"create (?:unique )?index concurrently if not exists (?P<index>{NAME})"
-        rf" on (?:only )?(?:(?P<schema>{NAME}) \. )?(?P<relation>{NAME}) ",
+        rf" on (?:only )?(?P<table>{NAMES}) ",
         rf"drop index concurrently if exists {NAMES}(?: cascade| restrict)?$",
         rf"alter table (?:if exists )?(?:only )?{NAMES}(?: \*)? validate constraint {NAME}$",
         rf"alter type {NAMES} add value (?:if not exists )?''(?: (?:before|after) '')?$",
@@ -105,19 +105,15 @@ class Statement:
         """The names in it when it may run outside a transaction, else None.
 
         Keys:
-            index: the name of the index that it builds, unquoted; None where it builds none.
-            table: the table of that index, quoted and qualified as written, for `to_regclass`.
-            schema, relation: the parts of `table`, unquoted; `schema` is None where not written.
+            index: the index that it builds, quoted as written; None where it builds none.
+            table: the table of that index, quoted and with its schema as written.
         """
         words = " ".join("''" if each.kind == "string" else each.text for each in self._tokens)
         match = next((found for each in REPEATABLE if (found := each.match(words))), None)
         if match is None:
             return None
-        names: dict[str, str | None] = dict.fromkeys(("index", "schema", "relation"))
-        names |= match.groupdict()
-        table = ".".join(part for part in (names["schema"], names["relation"]) if part)
-        bare = {key: unquoted(found) if found else None for key, found in names.items()}
-        return {**bare, "table": table or None}
+        names = {"index": None, "table": None, **match.groupdict()}
+        return {key: found.replace(" . ", ".") if found else None for key, found in names.items()}
 
     @property
     def in_transaction(self) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.schema.lexer import PsqlCommandError, SqlTextError, split, statements, tokens, unquoted
+from components.schema.lexer import PsqlCommandError, SqlTextError, split, statements, tokens
 
 
 def recorded(text: str) -> list[str]:
@@ -172,20 +172,6 @@ def test_tokens_have_no_comments_and_words_in_lower_case() -> None:
         ("number", "1.5"),
         ("mark", ")"),
     ]
-
-
-@pytest.mark.parametrize(
-    ("written", "name"),
-    [
-        ("Contacts", "contacts"),
-        ('"My ""Table"""', 'My "Table"'),
-        ("ÄB", "Äb"),
-        ("a" * 70, "a" * 63),
-        ("ä" * 40, "ä" * 31),
-    ],
-)
-def test_a_name_is_folded_and_cut_as_postgres_does(written: str, name: str) -> None:
-    assert unquoted(written) == name
 
 
 STATEMENTS = st.sampled_from(
