@@ -18,16 +18,16 @@ API = ("anon", "authenticated")
 def granted(attacker: Attacker) -> Iterator[Finding]:
     """Leaks that the catalog shows."""
     surface = attacker.surface
-    for relation in surface.exposed:
-        # Supabase gives these on its storage to everybody; policies guard it.
-        if relation.schema != STORAGE:
-            yield from _unfiltered(relation)
     for relation in surface.relations.values():
-        if relation.kind == "f" and (relation.exposed or relation.sealed):
-            verbs = [verb.lower() for verb in ("SELECT", "INSERT", "UPDATE", "DELETE")]
-            for role in API:
-                held = [verb for verb in verbs if relation.may(role, verb.upper())]
-                yield from (_finding(relation.short, role, verb, "a foreign table has no policies") for verb in held)
+        # Supabase gives everything on its storage to everybody; policies guard it.
+        if relation.exposed and relation.schema != STORAGE:
+            yield from _held(relation, "anon", "granted")
+            yield from _unfiltered(relation)
+        if relation.exposed and relation.kind == "f":
+            yield from _held(relation, "authenticated", "a foreign table has no policies")
+        if relation.sealed:
+            for role in attacker.insiders.sealed.get(relation.schema, ()):
+                yield from _held(relation, role, "granted")
     for sequence in surface.sequences:
         name = f"{sequence['schema']}.{sequence['name']}".removeprefix("public.")
         yield from (_finding(name, role, "update", "granted") for role in API if f"{role} UPDATE" in sequence["roles"])
@@ -76,6 +76,14 @@ def reaches(relation: Relation) -> list[str]:
         if any(not relation.secured or relation.governed(role, verb) for verb in verbs):
             found.append(role)
     return found
+
+
+def _held(relation: Relation, role: str, outcome: str) -> Iterator[Finding]:
+    """The privileges on rows of a role that may hold none."""
+    for verb in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+        # A view that nothing can be written through is granted everything by default.
+        if relation.may(role, verb) and (verb == "SELECT" or relation.kind not in VIEWS or relation.writable):
+            yield _finding(relation.short, role, verb.lower(), outcome)
 
 
 def _unfiltered(relation: Relation) -> Iterator[Finding]:
