@@ -16,8 +16,8 @@ import psycopg
 from psycopg.pq import TransactionStatus
 
 from components.errors import OperatorError
-from components.schema.apply import database_error
 from components.schema.connection import connect_from_environment
+from components.schema.failures import database_error
 from components.schema.proof import Proof
 from components.schema.report import Finding, Report
 
