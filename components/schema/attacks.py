@@ -87,14 +87,13 @@ class Attacker:
         for each in self.surface.exposed:
             if each.kind == "f" or (self.reach.reading(each) and not self.clone):
                 continue  # the catalog judges these
-            # Supabase gives its storage to everybody, and policies guard it.
-            guarded = each.schema == STORAGE
-            if not guarded:
-                found += self._nobody(each)
-            for actor in (*self.stage.foreigners, *([NOBODY] if guarded else [])):
+            # Supabase gives its storage to everybody, and policies guard it. Elsewhere anon may hold no
+            # privilege at all, which the catalog tells.
+            guarded = [NOBODY] if each.schema == STORAGE else []
+            for actor in (*self.stage.foreigners, *guarded):
                 found += self._foreigner(each, actor)
             found += self._members(each)
-        return [*found, *self._insiders(), *self._sealed(), *self._sequences()]
+        return [*found, *self._insiders(), *self._sequences()]
 
     def spare(self, relation: Relation, organization: Organization) -> Mapping[str, str | None]:
         """A row of the organization that is not there yet."""
@@ -144,25 +143,6 @@ class Attacker:
 
     def _takes(self, relation: Relation) -> bool:
         return relation.is_table or relation.writable == 28
-
-    def _nobody(self, relation: Relation) -> Iterator[Attack]:
-        """anon holds no privilege at all; conditions that are false leave the privilege alone to decide."""
-        name = self.at(relation)
-        yield Attack(relation.short, "select", NOBODY, f"select 1 from {name} where false", DENIED, read_only=True)
-        if not self._takes(relation):
-            return
-        columns = relation.open_to("anon", "INSERT") or _writable(relation)
-        updated = _to_default(relation, "anon")
-        if not columns or not updated:
-            return
-        names, nulls = ", ".join(quoted(each.name) for each in columns), ", ".join("null" for _ in columns)
-        false = {
-            "insert": f"insert into {name} ({names}) overriding system value select {nulls} where false",
-            "update": f"update {name} set {updated} = default where false",
-            "delete": f"delete from {name} where false",
-        }
-        for verb, statement in false.items():
-            yield Attack(relation.short, verb, NOBODY, statement, DENIED)
 
     def _foreigner(self, relation: Relation, actor: Actor) -> Iterator[Attack]:
         """A signed-in account that the victim's rows do not belong to, and that has hardly any of its own."""
@@ -271,25 +251,6 @@ class Attacker:
             if each.member != SERVER.role:
                 actor = self.stage.victim.actor(each.member, f"{each.member} of the organization")
             yield Attack(relation.short, each.verb, actor, statement, allowed | RAISED)
-
-    def _sealed(self) -> Iterator[Attack]:
-        """Relations of schemas that no role of the API may look into."""
-        actors = {"anon": NOBODY, "service_role": SERVER, "authenticated": self.stage.foreigners[0]}
-        for relation in self.surface.relations.values():
-            if not relation.sealed or relation.kind == "f":
-                continue
-            column = _writable(relation)[:1]
-            for role in self.insiders.sealed.get(relation.schema, ()):
-                statements = {"select": f"select 1 from {relation.qualified} where false"}
-                if relation.is_table and column:
-                    part = quoted(column[0].name)
-                    statements |= {
-                        "insert": f"insert into {relation.qualified} ({part}) select null where false",
-                        "update": f"update {relation.qualified} set {part} = default where false",
-                        "delete": f"delete from {relation.qualified} where false",
-                    }
-                for verb, statement in statements.items():
-                    yield Attack(relation.short, verb, actors[role], statement, DENIED, read_only=verb == "select")
 
     def _sequences(self) -> Iterator[Attack]:
         """A sequence tells how much is added; outside of the own session it tells only who may ask."""

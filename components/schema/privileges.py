@@ -17,29 +17,36 @@ API = ("anon", "authenticated")
 
 def granted(attacker: Attacker) -> Iterator[Finding]:
     """Leaks that the catalog shows."""
-    surface = attacker.surface
-    for relation in surface.exposed:
-        # Supabase gives these on its storage to everybody; policies guard it.
-        if relation.schema != STORAGE:
-            yield from _unfiltered(relation)
-    for relation in surface.relations.values():
-        if relation.kind == "f" and (relation.exposed or relation.sealed):
-            verbs = [verb.lower() for verb in ("SELECT", "INSERT", "UPDATE", "DELETE")]
-            for role in API:
-                held = [verb for verb in verbs if relation.may(role, verb.upper())]
-                yield from (_finding(relation.short, role, verb, "a foreign table has no policies") for verb in held)
+    for relation in attacker.surface.relations.values():
+        yield from _relation(relation, attacker)
+    for function in attacker.surface.functions:
+        yield from _sealed(function, attacker)
+    yield from _objects(attacker.surface)
+
+
+def _relation(relation: Relation, attacker: Attacker) -> Iterator[Finding]:
+    # Supabase gives everything on its storage to everybody; policies guard it.
+    if relation.exposed and relation.schema != STORAGE:
+        yield from _held(relation, "anon", "granted")
+        yield from _unfiltered(relation)
+    if relation.exposed and relation.kind == "f":
+        yield from _held(relation, "authenticated", "a foreign table has no policies")
+    if relation.sealed:
+        for role in attacker.insiders.sealed.get(relation.schema, ()):
+            yield from _held(relation, role, "granted")
+
+
+def _objects(surface: Surface) -> Iterator[Finding]:
+    """Sequences, schemas, publications and settings."""
     for sequence in surface.sequences:
         name = f"{sequence['schema']}.{sequence['name']}".removeprefix("public.")
         yield from (_finding(name, role, "update", "granted") for role in API if f"{role} UPDATE" in sequence["roles"])
-    for function in surface.functions:
-        yield from _sealed(function, attacker)
     for schema in surface.schemas:
-        if schema["exposed"] or schema["sealed"]:
-            creators = [role for role in API if role in schema["creators"]]
-            yield from (_finding(f"schema {schema['name']}", role, "create", "granted") for role in creators)
+        creators = set(API) & set(schema["creators"]) if schema["exposed"] or schema["sealed"] else set()
+        yield from (_finding(f"schema {schema['name']}", role, "create", "granted") for role in sorted(creators))
     for each in surface.published:
-        relation_published = surface.relations.get(each["table"])
-        name = relation_published.short if relation_published else str(each["table"])
+        relation = surface.relations.get(each["table"])
+        name = relation.short if relation else str(each["table"])
         yield _finding(name, "anon", "publish", f"row-level security is off and {each['publication']} sends its rows")
     for setting in surface.settings:
         if setting["name"].startswith("request."):
@@ -76,6 +83,14 @@ def reaches(relation: Relation) -> list[str]:
         if any(not relation.secured or relation.governed(role, verb) for verb in verbs):
             found.append(role)
     return found
+
+
+def _held(relation: Relation, role: str, outcome: str) -> Iterator[Finding]:
+    """The privileges on rows of a role that may hold none."""
+    for verb in ("SELECT", "INSERT", "UPDATE", "DELETE"):
+        # A view that nothing can be written through is granted everything by default.
+        if relation.may(role, verb) and (verb == "SELECT" or relation.kind not in VIEWS or relation.writable):
+            yield _finding(relation.short, role, verb.lower(), outcome)
 
 
 def _unfiltered(relation: Relation) -> Iterator[Finding]:

@@ -10,7 +10,6 @@ from typing import Any
 import psycopg
 from psycopg.types.json import Jsonb
 
-from components.errors import OperatorError
 from components.schema import privileges
 from components.schema.allowed import read_allowed, take_out, unused
 from components.schema.attacks import RAISED, Attack, Attacker
@@ -60,8 +59,7 @@ class Proof:
         """Carry out the check; the caller rolls back to the savepoint `isolation`.
 
         Raises:
-            OperatorError: the database has no organizations at all.
-            psycopg.Error: as the database gave it.
+            psycopg.Error: as the database gave it, or that the schema is missing.
         """
         self.surface = self._facts()
         self._require_schema()
@@ -120,8 +118,7 @@ class Proof:
     def _require_schema(self) -> None:
         names = self.insiders.tenant["table"], self.insiders.members["table"]
         if not any(self.surface.named(name) for name in names):
-            remedy = "The isolation check could not be carried out."
-            raise OperatorError(f"there is no table {names[0]}", "database", remedy)
+            raise psycopg.errors.UndefinedTable(f"there is no table {names[0]}")
 
     def _solve(self) -> None:
         questions = self.planner.questions([*self.filling, *self._people_tables()])

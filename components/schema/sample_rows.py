@@ -7,7 +7,6 @@ sequence moves; values that checks bind are chosen by the server among candidate
 import random
 import re
 import uuid
-from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,6 +15,7 @@ from typing import Any
 
 from components.schema.insiders import Insiders
 from components.schema.migrations import SQL
+from components.schema.sample_checks import Bound, components, read_checks
 from components.schema.sample_values import MARK, candidates, is_plain, listed, own_digits
 from components.schema.stage import Organization, Stage
 from components.schema.surface import Column, Constraint, Relation, Surface, literal, quoted
@@ -63,7 +63,7 @@ class Planner:
     pools: dict[str, list[str]] = field(default_factory=dict)
     number: int = field(default_factory=lambda: random.randrange(100_000, 900_000))  # noqa: S311  not a secret
     made: dict[tuple[int, str, str], Values] = field(default_factory=dict)
-    bound: dict[int, "Bound"] = field(default_factory=dict)
+    bound: dict[int, Bound] = field(default_factory=dict)
     pins: dict[int, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
 
     def questions(self, relations: Sequence[Relation]) -> list[dict[str, Any]]:
@@ -187,7 +187,7 @@ class Planner:
 
     def _joint(self, relation: Relation, several: Sequence[tuple[frozenset[str], str]]) -> Iterator[Any]:
         """Columns that checks bind together, for each variant, with the values that the variant pins."""
-        for names in _components([names for names, _ in several]):
+        for names in components([names for names, _ in several]):
             checks = [check for bound, check in several if bound <= names]
             pins = {MINIMAL: {}, FULL: {}, **self._pinned(relation)}
             for variant, values in pins.items():
@@ -249,10 +249,10 @@ class Planner:
     def _is_key(self, relation: Relation, column: Column) -> bool:
         return column.name in relation.unique_columns or (relation.id, column.name) in self._referred or column.counted
 
-    def _bound(self, relation: Relation) -> "Bound":
+    def _bound(self, relation: Relation) -> Bound:
         """The checks of a relation, read once."""
         if relation.id not in self.bound:
-            self.bound[relation.id] = _checks(relation)
+            self.bound[relation.id] = read_checks(relation)
         return self.bound[relation.id]
 
     def _key(self, relation: Relation, column: Column, place: tuple[int, str, str], turn: int) -> str | None:
@@ -415,53 +415,3 @@ def _called(column: Column) -> bool:
 
 def _marked(value: str | None, number: int) -> str | None:
     return None if value is None else own_digits(value, number)
-
-
-Bound = tuple[dict[str, list[str]], list[tuple[frozenset[str], str]]]
-"""The checks that bind one column, by its name, and those that bind several."""
-
-
-def _checks(relation: Relation) -> Bound:
-    """Checks that bind one column, and those that bind several."""
-    single: dict[str, list[str]] = defaultdict(list)
-    several = []
-    for each in relation.constraints:
-        if each.kind != "c" or not each.expression:
-            continue
-        names, expression = _written_out(relation, each.columns, each.expression)
-        if len(names) == 1:
-            single[next(iter(names))].append(expression)
-        elif names:
-            several.append((names, expression))
-    if relation.condition:
-        words = set(re.findall(r"\w+", relation.condition))
-        names = frozenset(each.name for each in relation.columns if each.name in words)
-        if len(names) == 1:
-            single[next(iter(names))].append(relation.condition)
-        elif names:
-            several.append((names, relation.condition))
-    return single, several
-
-
-def _written_out(relation: Relation, names: Sequence[str], expression: str) -> tuple[frozenset[str], str]:
-    """A check with generated columns replaced by what they are generated from."""
-    columns = set(names)
-    for column in relation.columns:
-        if column.generated and column.name in columns and column.default:
-            columns.remove(column.name)
-            words = set(re.findall(r"\w+", column.default))
-            columns |= {each.name for each in relation.columns if each.name in words}
-            generated = f"({column.default})::{column.type}"
-            escaped = generated.replace("\\", r"\\")
-            expression = re.sub(rf'"?\b{re.escape(column.name)}\b"?', escaped, expression)
-    return frozenset(columns), expression
-
-
-def _components(sets: Sequence[frozenset[str]]) -> list[frozenset[str]]:
-    """Unite sets that share a member."""
-    found: list[frozenset[str]] = []
-    for each in sets:
-        touching = [other for other in found if other & each]
-        found = [other for other in found if not other & each]
-        found.append(each.union(*touching))
-    return found

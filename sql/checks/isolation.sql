@@ -13,14 +13,18 @@ begin
   begin
     execute query into found using pool;
     return coalesce(found, '{}');
-  exception when others then
+  exception
+  when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+  when others then
     found := '{}';
   end;
   foreach candidate in array pool loop
     begin
       execute query into one using array[candidate];
       found := found || coalesce(one, '{}');
-    exception when others then
+    exception
+    when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+    when others then
       null;  -- this one does not fit
     end;
   end loop;
@@ -43,7 +47,9 @@ begin
     from unnest(names) with ordinality n(name, at)
   ) into found;
   return found;
-exception when others then
+exception
+when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+when others then
   return null;
 end
 $$;
@@ -100,7 +106,9 @@ begin
           outcome := '';
           exit;
         end if;
-      exception when others then
+      exception
+      when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+      when others then
         -- A name is enough: details hold values.
         get stacked diagnostics named = constraint_name;
         if turn = 1 then
@@ -122,7 +130,9 @@ begin
     begin
       execute statement;
       return next '';
-    exception when others then
+    exception
+    when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+    when others then
       return next sqlstate;
     end;
   end loop;
@@ -162,7 +172,9 @@ begin
       and l.mode = 'AccessExclusiveLock' and l.granted) then
     execute format('alter table %s alter constraint %I deferrable initially deferred', relation, named);
   end if;
-exception when others then
+exception
+when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+when others then
   null;  -- the rows then fail by name
 end
 $$;
@@ -240,7 +252,9 @@ begin
     end if;
   end if;
   raise exception using errcode = 'ROWS0', message = touched::text;
-exception when others then
+exception
+when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+when others then
   return case when sqlstate = 'ROWS0' then sqlerrm else sqlstate end;
 end
 $$;
@@ -291,7 +305,9 @@ begin
       execute format('select count(v) || '' '' || coalesce(md5(string_agg(v, chr(10) order by v)), '''') from (%s) s(v)',
         each ->> 'statement') into answer;
       raise exception using errcode = 'ROWS0', message = answer;
-    exception when others then
+    exception
+    when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+    when others then
       answer := case when sqlstate = 'ROWS0' then sqlerrm else sqlstate end;
     end;
     return next answer;

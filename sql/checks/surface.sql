@@ -40,7 +40,7 @@ held as (
     select coalesce(jsonb_agg(verb), '[]') from unnest(array['SELECT', 'INSERT', 'UPDATE', 'DELETE', 'TRUNCATE',
       'REFERENCES', 'TRIGGER'] || case when current_setting('server_version_num')::integer >= 170000
       then array['MAINTAIN'] else '{}' end) verb
-    where case when verb in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
+    where has_schema_privilege(api.oid, r.relnamespace, 'USAGE') and case when verb in ('SELECT', 'INSERT', 'UPDATE', 'REFERENCES')
       then has_any_column_privilege(api.oid, r.oid, verb) else has_table_privilege(api.oid, r.oid, verb) end
   )) as rights
   from relation r, api group by r.oid
