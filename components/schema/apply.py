@@ -8,7 +8,7 @@ into several transactions; a new database takes all files in one. Knows no Pulum
 """
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -85,6 +85,7 @@ def apply(
     mark: Mark | None = None,
     snapshot: Catalog | None = None,
     prove: bool = False,
+    before_commit: Callable[[], None] | None = None,
 ) -> Applied:
     """Bring a database up to the newest migration, all or nothing.
 
@@ -95,13 +96,14 @@ def apply(
         snapshot: the reviewed catalog, which opens the gate: what is not as reviewed or lets an attack through is
             not committed. Without it nothing is compared and nothing attacked.
         prove: attack even when nothing is pending and nothing was repaired.
+        before_commit: called ahead of each commit; raises to prevent it.
 
     Raises:
         MigrationError: a statement failed.
         GateError: the result is not as reviewed, or is open; names what, and the file at fault.
         OperatorError: ledger and files disagree, the result cannot be repaired, or the database went away.
     """
-    work = Application(connection, migrations, mark, snapshot, unproved=prove)
+    work = Application(connection, migrations, mark, snapshot, before_commit, unproved=prove)
     try:
         with own_transactions(connection):
             while True:
@@ -141,6 +143,7 @@ class Application:
     migrations: Sequence[Migration]
     mark: Mark | None
     snapshot: Catalog | None
+    before_commit: Callable[[], None] | None
     unproved: bool
     files: list[Migration] = field(default_factory=list)
     repaired: list[str] = field(default_factory=list)
@@ -183,6 +186,8 @@ class Application:
             self.connection.rollback()
             time.sleep(PAUSE)
             return None
+        if self.before_commit:
+            self.before_commit()
         if rest and rest[0].alone:
             # A lock of the session outlives the transaction.
             self.connection.execute("select pg_advisory_lock(%s)", (ledger.LOCK_KEY,))

@@ -34,7 +34,7 @@ def apply_schema(
 
     Args:
         props: the inputs of the resource.
-        before_write: called before anything is changed; raises to prevent it.
+        before_write: called before anything is changed and again before each commit; raises to prevent it.
         tell: called with a line for each thing that was repaired or is not as reviewed.
         prove: attack even when nothing is pending, because nothing says yet that the isolation check passes.
 
@@ -56,7 +56,14 @@ def apply_schema(
     with connection:
         mark = Mark(str(props["client_id"]), str(props["project_name"]))
         before_write()
-        applied = apply(connection, migrations, mark=mark, snapshot=catalog.read_snapshot(), prove=prove)
+        applied = apply(
+            connection,
+            migrations,
+            mark=mark,
+            snapshot=catalog.read_snapshot(),
+            prove=prove,
+            before_commit=before_write,
+        )
     for line in (*applied.notes, *(f"{name}: repaired" for name in applied.repaired), *applied.warnings):
         tell(f"schema of {props['project_name']}: {line}")
     applied_at = datetime.now(UTC).isoformat(timespec="seconds")

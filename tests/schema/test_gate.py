@@ -281,6 +281,19 @@ def test_a_process_killed_between_gate_and_commit_leaves_the_database_as_before(
     assert applied.live.catalog == read_snapshot()
 
 
+def test_an_engine_gone_between_gate_and_commit_leaves_the_database_as_before(
+    connection: Connection, folder: Folder
+) -> None:
+    def gone() -> None:
+        raise OperatorError("the Pulumi engine is gone")
+
+    before = read_live(connection)
+    files = folder({FILE: "create function private.late() returns int language sql as 'select 1';"})
+    with pytest.raises(OperatorError, match="engine is gone"):
+        apply(connection, files, before_commit=gone)
+    assert read_live(connection) == before
+
+
 def test_a_connection_lost_between_gate_and_commit_leaves_the_database_as_before(
     client: Database, folder: Folder, local: Local, monkeypatch: pytest.MonkeyPatch
 ) -> None:
