@@ -179,6 +179,10 @@ class Application:
             self.notes.append(f"{error.migration.file} {reason}")
             self.connection.rollback()
             return None
+        except gate.GateError as error:
+            if error.repaired:
+                self._commit(rest)
+            raise
         except (OperatorError, psycopg.Error) as error:
             if not gate.is_locked(error) or self.busy == GATE_RETRIES:
                 raise
@@ -186,16 +190,19 @@ class Application:
             self.connection.rollback()
             time.sleep(PAUSE)
             return None
+        self._commit(rest)
+        self.files += batch
+        self.repaired += undone
+        self.unproved = False
+        return objects
+
+    def _commit(self, rest: Sequence[Migration]) -> None:
         if self.before_commit:
             self.before_commit()
         if rest and rest[0].alone:
             # A lock of the session outlives the transaction.
             self.connection.execute("select pg_advisory_lock(%s)", (ledger.LOCK_KEY,))
         self.connection.commit()
-        self.files += batch
-        self.repaired += undone
-        self.unproved = False
-        return objects
 
     def run_alone(self, migration: Migration) -> None:
         """Run a file outside a transaction; the next transaction judges what came of it."""

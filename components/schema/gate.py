@@ -31,10 +31,12 @@ class GateError(OperatorError):
 
     Attributes:
         lines: the findings.
+        repaired: objects that were changed by hand and are repaired in the open transaction, which opened nothing:
+            committing it leaves less open than rolling it back.
     """
 
-    def __init__(self, what: str, remedy: str, lines: Sequence[str]) -> None:
-        self.lines = tuple(lines)
+    def __init__(self, what: str, remedy: str, lines: Sequence[str], repaired: Sequence[str] = ()) -> None:
+        self.lines, self.repaired = tuple(lines), tuple(repaired)
         super().__init__(what, "database", remedy)
         self.args = ("\n  ".join((str(self.args[0]), *self.lines)),)
 
@@ -116,7 +118,7 @@ def judge(
                 raise
             leaks = [f"not attacked: {error.what}"]
     if unreviewed or leaks:
-        raise _refusal(change, unreviewed, leaks)
+        raise _refusal(change, unreviewed, leaks, () if change.files or unreviewed else undone)
     return after, undone
 
 
@@ -168,21 +170,21 @@ def is_locked(error: BaseException) -> bool:
     return isinstance(error, LockedError) or (isinstance(cause, psycopg.Error) and cause.sqlstate in BUSY)
 
 
-def _refusal(change: Change, unreviewed: Sequence[str], leaks: Sequence[str]) -> GateError:
+def _refusal(change: Change, unreviewed: Sequence[str], leaks: Sequence[str], repaired: Sequence[str]) -> GateError:
     found = []
     if unreviewed:
         count = "1 object is" if len(unreviewed) == 1 else f"{len(unreviewed)} objects are"
         found.append(f"{count} not as reviewed")
     if leaks:
         found.append("1 leak" if len(leaks) == 1 else f"{len(leaks)} leaks")
-    remedy = "Nothing was committed."
+    remedy = f"Repaired all the same: {', '.join(repaired)}." if repaired else "Nothing was committed."
     if change.committed:
         remedy = f"Committed before it: {', '.join(each.file for each in change.committed)}."
     if leaks and change.files:
         remedy += " Close the leaks in the migration, or allow them in sql/checks/allowed.yaml."
     elif leaks:
         remedy += " No pending migration made the leaks: close them by hand or with a migration."
-    return GateError("; ".join(found), remedy, [*unreviewed, *leaks])
+    return GateError("; ".join(found), remedy, [*unreviewed, *leaks], repaired)
 
 
 def _unreviewed_lines(names: Sequence[str], change: Change, snapshot: Catalog) -> list[str]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import OperatorError
-from components.schema import gate, isolation
+from components.schema import gate, isolation, proof
 from components.schema.apply import apply, read_live
 from components.schema.catalog import query, read_snapshot
 from components.schema.gate import GateError
@@ -188,10 +188,17 @@ def test_what_ran_alone_is_attacked_too(
     assert judged == [True]
 
 
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the attacks wait for a lock for a moment only."""
+    session = tuple(command.replace("lock_timeout = '2s'", "lock_timeout = '50ms'") for command in proof.SESSION)
+    assert session != proof.SESSION
+    monkeypatch.setattr(proof, "SESSION", session)
+
+
 def test_a_lock_of_another_session_is_waited_out_by_beginning_again(
     client: Database, connection: Connection, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolation, "SESSION", ("set local lock_timeout = '50ms'",))
+    impatient(monkeypatch)
     held, tries = client.connect(), list[int]()
     held.execute("lock table public.deals in share mode")
     original = isolation.judge
@@ -211,7 +218,7 @@ def test_a_lock_of_another_session_is_waited_out_by_beginning_again(
 def test_a_lock_that_stays_ends_after_three_more_tries_with_everything_as_before(
     client: Database, connection: Connection, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(isolation, "SESSION", ("set local lock_timeout = '50ms'",))
+    impatient(monkeypatch)
     before, tries = read_live(connection), list[int]()
     original = isolation.judge
 
