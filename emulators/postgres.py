@@ -18,12 +18,14 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from emulators import extensions
 from emulators.ports import listen
 
 SUPERUSER = "supabase_admin"
 SYSTEM_USER = "embedded_postgres"
 COMMON = Path("/var/tmp")  # noqa: S108 (each folder in it belongs to root or to the server's user)
 START_SECONDS = 30.0
+CONTROL_PATH_SINCE = 18  # the major of Postgres that brought extension_control_path
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
@@ -93,7 +95,7 @@ class Postgres:
             dbname="postgres",
         )
         options = [f"port={remembered['port']}", "listen_addresses=127.0.0.1", "unix_socket_directories="]
-        options += ["max_connections=200", *(FAST if self._volatile else ())]
+        options += ["max_connections=200", *(FAST if self._volatile else ()), *_extension_options(home, data)]
         arguments = [part for option in options for part in ("-c", option)]
         with (self._state / "postgres.log").open("ab") as log:
             self._process = subprocess.Popen(
@@ -201,6 +203,14 @@ def _binaries() -> Path:
         except OSError:  # somebody else was faster
             shutil.rmtree(partial)
     return copy / package.name / "pginstall" / "bin"
+
+
+def _extension_options(home: Path, data: Path) -> list[str]:
+    """The setting that brings local mode's extensions, on a server that has it."""
+    if int((data / "PG_VERSION").read_text()) < CONTROL_PATH_SINCE:
+        return []
+    folder = extensions.install(home / "extensions", _binaries().parent / "share" / "extension")
+    return [f"extension_control_path={folder}:$system"]
 
 
 def _stop_leftover(data: Path) -> None:

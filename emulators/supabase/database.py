@@ -13,12 +13,15 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from emulators import extensions
 from emulators.postgres import Postgres
 from emulators.supabase.postgrest import DataApi
 
 HERE = Path(__file__).parent
 READER, OWNER = "supabase_read_only_user", "postgres"
 TEMPORARY, TEMPORARY_SECONDS = "cli_login_postgres", 300
+# Run in this order in the template, and again in databases that an earlier version of these files made.
+PARTS = ("services.sql", "storage.sql", "realtime.sql", "extensions.sql")
 LOCK = 0x5B  # whoever prepares a server that several emulators share
 
 
@@ -35,7 +38,9 @@ class ProjectDatabases:
             # Row-level security proves nothing to a superuser, so the owner must not be one.
             self.owner = "project_owner" if row and row[0] else OWNER
         # Named after its content, so that a newer version of this file makes a newer template.
-        self._template = f"supabase_{hashlib.sha256(self._script('database.sql').encode()).hexdigest()[:12]}"
+        self._parts = "\n".join(self._script(name) for name in PARTS)
+        content = self._script("database.sql") + self._parts + extensions.digest()
+        self._template = f"supabase_{hashlib.sha256(content.encode()).hexdigest()[:12]}"
 
     @property
     def host(self) -> str:
@@ -54,10 +59,11 @@ class ProjectDatabases:
             return str(admin.execute("show server_version").fetchone()[0]).split()[0]  # type: ignore[index]
 
     def prepare(self) -> None:
-        """Make roles and the template database; what is there already is left alone."""
+        """Make roles and the template database, and bring older projects' databases up to date."""
         with self._postgres.admin() as admin:
             admin.execute("select pg_advisory_lock(%s)", (LOCK,))
             admin.execute(self._script("roles.sql"))
+            self._upgrade(admin)
             if admin.execute("select from pg_database where datname = %s", (self._template,)).fetchone() is not None:
                 return
             building = sql.Identifier(f"{self._template}_building")
@@ -65,8 +71,25 @@ class ProjectDatabases:
             admin.execute(sql.SQL("create database {}").format(building))
             with self._postgres.admin(f"{self._template}_building") as database:
                 database.execute(self._script("database.sql"))
+                database.execute(self._parts)
             admin.execute(sql.SQL("alter database {} allow_connections false").format(building))
             admin.execute(sql.SQL("alter database {} rename to {}").format(building, sql.Identifier(self._template)))
+
+    def _upgrade(self, admin: psycopg.Connection[Any]) -> None:
+        """Run the parts in each project's database that another version of them made."""
+        older = "select datname from pg_database where pg_get_userbyid(datdba) = %s and datallowconn"
+        older += " and shobj_description(oid, 'pg_database') is distinct from %s"
+        for (name,) in admin.execute(older, (self.owner, self._template)).fetchall():
+            with self._postgres.admin(name) as database:
+                # A database of somebody else's, on a server that was here before, has no accounts of Supabase's.
+                if database.execute("select to_regclass('auth.users')").fetchone() != (None,):
+                    database.execute(self._parts)
+                    self._sign(admin, name)
+
+    def _sign(self, admin: psycopg.Connection[Any], name: str) -> None:
+        """Note in a database's comment which version of the template it is like."""
+        comment = sql.SQL("comment on database {} is {}")
+        admin.execute(comment.format(sql.Identifier(name), sql.Literal(self._template)))
 
     def create(self, ref: str, password: str) -> None:
         """Make a project's database and its login `postgres.<ref>`, which acts as the owner."""
@@ -169,6 +192,7 @@ class ProjectDatabases:
             self._disconnect(admin, source)
         names = sql.Identifier(name), sql.Identifier(source), sql.Identifier(self.owner)
         admin.execute(sql.SQL("create database {} template {} owner {}").format(*names))
+        self._sign(admin, name)
         # The owner is every project's, and each login would inherit its right to connect.
         admin.execute(sql.SQL("revoke connect, temporary on database {} from public").format(names[0]))
         admin.execute(sql.SQL("revoke connect on database {} from {}").format(names[0], names[2]))

@@ -1,6 +1,7 @@
--- A new project's database, before anybody touches it: schemas, the auth service's tables, today's default grants.
-create schema auth authorization supabase_auth_admin;
-create schema storage authorization supabase_storage_admin;
+-- A new project's database, before anybody touches it: schemas, accounts, today's default grants. What databases of
+-- an earlier version lack is in services.sql, storage.sql, realtime.sql and extensions.sql.
+create schema auth;
+create schema storage;
 create schema extensions;
 create schema graphql;
 create schema graphql_public;
@@ -50,11 +51,6 @@ create table auth.users (
   is_anonymous boolean not null default false
 );
 create unique index users_email_partial_key on auth.users (email) where not is_sso_user;
-alter table auth.users owner to supabase_auth_admin;
-alter table auth.users enable row level security;
--- A project's owner may refer to accounts and watch them, and may not change them.
-grant select on auth.users to "{owner}" with grant option;
-grant references, trigger on auth.users to "{owner}";
 
 create function auth.uid() returns uuid language sql stable as $$
   select coalesce(

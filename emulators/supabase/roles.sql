@@ -5,7 +5,8 @@ declare
   role text;
 begin
   foreach role in array array['anon', 'authenticated', 'service_role', 'authenticator', 'supabase_auth_admin',
-                              'supabase_storage_admin', 'dashboard_user', 'supabase_read_only_user', '{owner}']
+                              'supabase_storage_admin', 'supabase_realtime_admin', 'dashboard_user',
+                              'supabase_read_only_user', '{owner}']
   loop
     if not exists (select from pg_roles where rolname = role) then
       execute format('create role %I', role);
@@ -21,6 +22,7 @@ alter role service_role nologin bypassrls inherit;
 alter role authenticator noinherit;
 alter role supabase_auth_admin noinherit createrole;
 alter role supabase_storage_admin noinherit createrole;
+alter role supabase_realtime_admin noinherit;
 alter role supabase_read_only_user bypassrls;
 grant pg_read_all_data to supabase_read_only_user;
 grant anon, authenticated, service_role to authenticator;
@@ -30,3 +32,17 @@ alter role authenticated set statement_timeout = '8s';
 alter role authenticator set statement_timeout = '8s';
 alter role authenticator set lock_timeout = '8s';
 alter role "{owner}" set search_path = "$user", public, extensions;
+
+-- So that policies can be made on the services' tables; services.sql says what that stands for. Since Postgres 16 a
+-- membership can be one that nobody becomes the other role by.
+do $$
+declare
+  role text;
+begin
+  foreach role in array array['supabase_auth_admin', 'supabase_storage_admin', 'supabase_realtime_admin']
+  loop
+    execute format('grant %I to "{owner}"%s', role,
+      case when current_setting('server_version_num')::int >= 160000 then ' with inherit true, set false' else '' end);
+  end loop;
+end
+$$;

@@ -234,15 +234,30 @@ def test_the_login_acts_as_an_owner_without_power_over_the_server(machine: Machi
         f"set role {SUPERUSER}",
         f"alter role {OWNER} superuser",
         "create table auth.mine ()",
-        "drop table auth.users",
-        "delete from auth.users",
+        "drop table auth.users cascade",  # without it the service's own references stop anybody
+        "alter table auth.users add column mine int",
+        "set role supabase_auth_admin",
         "create function storage.mine() returns int language sql as 'select 1'",
+        "create or replace function auth.uid() returns uuid language sql stable as 'select null::uuid'",
+        "alter table storage.objects disable row level security",
+        "drop function storage.foldername(text)",
+        "drop schema storage cascade",
+        "alter schema realtime rename to mine",
+        "delete from storage.buckets",
+        "select pg_read_file('postgresql.conf')",
         f"alter default privileges for role {SUPERUSER} grant all on tables to anon",
     ],
 )
 def test_the_owner_may_not_do_what_the_service_keeps_to_itself(machine: Machine, ref: str, statement: str) -> None:
     with login(machine, ref) as database, pytest.raises(psycopg.errors.InsufficientPrivilege):
         database.execute(statement.encode())
+
+
+def test_the_owner_may_write_accounts_as_on_the_hosted_service(machine: Machine, ref: str) -> None:
+    with login(machine, ref) as database:
+        database.execute("insert into auth.users (id, email) values (gen_random_uuid(), 'one@example.com')")
+        database.execute("update auth.users set phone = '1'")
+        assert database.execute("delete from auth.users").rowcount == 1
 
 
 def test_the_owner_may_build_on_accounts_and_publish_tables(machine: Machine, ref: str) -> None:
