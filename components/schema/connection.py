@@ -10,6 +10,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.database import DatabaseAddress, connect, refused, temporary_address
+from components.supabase.refusals import explain
 
 
 def connect_from_environment() -> psycopg.Connection[Any]:
@@ -31,6 +32,8 @@ def connect_from_environment() -> psycopg.Connection[Any]:
         if refused(error) and (address := _project(options)):
             with Client.from_environment() as client:
                 return connect(temporary_address(client, address), "")
+        if not refused(error) and (refusal := explain(error)) and refusal.remedy:
+            raise OperatorError(f"the pooler answers: {refusal.words}", "database", refusal.remedy) from None
         reason = " ".join(str(error).split())
         raise OperatorError(reason, "database", "Check DATABASE_URL and PGPASSWORD.") from None
 

@@ -11,7 +11,14 @@ from components.schema import catalog
 from components.schema.apply import Live, Mark, apply, database_error, read_live
 from components.schema.migrations import read_migrations
 from components.supabase.client import Client
-from components.supabase.database import DatabaseAddress, Login, connect, find_address, login, wait_for_database
+from components.supabase.database import (
+    DatabaseAddress,
+    Login,
+    attempt_login,
+    connect,
+    find_address,
+    wait_for_database,
+)
 from components.supabase.models import GONE, PAUSED
 
 REFUSED = ""  # stands for a password that the database no longer takes
@@ -85,9 +92,10 @@ def _read(ref: str, address: DatabaseAddress, password: str) -> tuple[Live, dict
     try:
         connection = connect(address, password)
     except psycopg.OperationalError as error:
-        if login(address, password) is Login.REFUSED:
+        attempt = attempt_login(address, password)
+        if attempt.outcome is Login.REFUSED:
             return None
-        raise OperatorError("the database does not answer", f"project {ref}", "Run again in a minute.") from error
+        raise OperatorError(attempt.state, f"project {ref}", attempt.remedy or "Run again in a minute.") from error
     with connection:
         live = read_live(connection)
         return live, _mark(connection, live)

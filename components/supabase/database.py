@@ -9,9 +9,11 @@ from urllib.parse import quote
 import psycopg
 import stamina
 
+from components.errors import OperatorError
 from components.supabase.client import Client
 from components.supabase.errors import ApiError, WrongPasswordError
 from components.supabase.models import PoolerRecord, TemporaryLogin
+from components.supabase.refusals import Refusal, explain
 from components.supabase.waiting import Pending, project_on_its_way, wait_until
 
 TRANSACTION_PORT, SESSION_PORT = 6543, 5432
@@ -66,6 +68,38 @@ class Login(Enum):
     NO_ANSWER = "the database does not answer"
 
 
+@dataclass(frozen=True)
+class Attempt:
+    """One login.
+
+    Attributes:
+        outcome: how it ended.
+        refusal: the pooler's words, where it gave some and they were not about the password.
+    """
+
+    outcome: Login
+    refusal: Refusal | None = None
+
+    @property
+    def state(self) -> str:
+        """The outcome with the pooler's words."""
+        return f"the pooler answers: {self.refusal.words}" if self.refusal else self.outcome.value
+
+    @property
+    def remedy(self) -> str:
+        """What the operator can do, empty where nothing is known to help."""
+        return self.refusal.remedy if self.refusal else ""
+
+    def require_hope(self, ref: str) -> None:
+        """End a wait that cannot succeed.
+
+        Raises:
+            OperatorError: the pooler refuses for a reason that does not pass by itself.
+        """
+        if self.refusal and not self.refusal.passes:
+            raise OperatorError(self.state, f"database of project {ref}", self.remedy)
+
+
 def pooler_address(poolers: list[PoolerRecord]) -> DatabaseAddress | None:
     """The primary database's address, or None while the pooler has none."""
     for pooler in poolers:
@@ -101,7 +135,7 @@ def connect(address: DatabaseAddress, password: str, *, timeout: float = 10.0, *
     if (given := address.temporary) is None:
         return _open(address, address.user, password, timeout, kwargs)
     # The pooler remembers the login's last password for a moment.
-    for attempt in stamina.retry_context(psycopg.OperationalError, 4, timeout=None, wait_initial=3, wait_max=3):
+    for attempt in stamina.retry_context(_may_pass, 4, timeout=None, wait_initial=3, wait_max=3):
         with attempt:
             if attempt.num == 3:  # somebody else has asked meanwhile, which changes the password
                 with Client.from_environment() as client:
@@ -125,6 +159,14 @@ def _open(
     )
 
 
+def _may_pass(error: Exception) -> bool:
+    """Whether the same login may succeed a moment later."""
+    if not isinstance(error, psycopg.OperationalError):
+        return False
+    refusal = None if refused(error) else explain(error)
+    return refusal is None or refusal.passes
+
+
 def _become(connection: psycopg.Connection, address: DatabaseAddress) -> psycopg.Connection:
     """Act as the address's role for the whole session: a temporary login inherits nothing from it."""
     connection.execute(BECOME, (address.user.partition(".")[0],))
@@ -134,14 +176,19 @@ def _become(connection: psycopg.Connection, address: DatabaseAddress) -> psycopg
 
 def login(address: DatabaseAddress, password: str) -> Login:
     """Log in once and tell how it ended."""
+    return attempt_login(address, password).outcome
+
+
+def attempt_login(address: DatabaseAddress, password: str) -> Attempt:
+    """Log in once; the answer has the pooler's words too."""
     try:
         connect(address, password).close()
     except psycopg.OperationalError as error:
         if refused(error):
-            return Login.REFUSED
-        text = str(error)
-        return Login.NOT_YET if "FATAL" in text or "not found" in text else Login.NO_ANSWER
-    return Login.ACCEPTED
+            return Attempt(Login.REFUSED)
+        refusal = explain(error)
+        return Attempt(Login.NOT_YET if refusal else Login.NO_ANSWER, refusal)
+    return Attempt(Login.ACCEPTED)
 
 
 def refused(error: Exception) -> bool:
@@ -167,7 +214,8 @@ def wait_for_database(
 
     Raises:
         WrongPasswordError: refused three times, ten seconds apart, or there is no temporary login to be had.
-        OperatorError: the project is in a terminal state, or the deadline passed; names the last state seen.
+        OperatorError: the project is in a terminal state, the pooler refuses for a reason that waiting does not cure,
+            or the deadline passed; names the last state seen, with the pooler's words.
     """
     refusals = 0
 
@@ -177,9 +225,11 @@ def wait_for_database(
         address = find_address(client, ref)
         if address is None:
             return Pending(f"{record.status}, no pooler address")
-        outcome = login(address, password)
+        attempt = attempt_login(address, password)
+        outcome = attempt.outcome
         if outcome is Login.ACCEPTED:
             return address
+        attempt.require_hope(ref)
         if outcome is Login.REFUSED and not changed:
             return temporary_address(client, address)
         refusals += outcome is Login.REFUSED
@@ -189,7 +239,8 @@ def wait_for_database(
                 f"project {ref}",
                 "Run `refresh`, then `up`: it sets the password that the state holds.",
             )
-        return Pending(f"{record.status}, {outcome.value}", PAUSE_AFTER_REFUSAL if outcome is Login.REFUSED else None)
+        pause = PAUSE_AFTER_REFUSAL if outcome is Login.REFUSED else None
+        return Pending(f"{record.status}, {attempt.state}", pause, attempt.remedy)
 
     return wait_until(probe, what=f"database of project {ref}", timeout=timeout)
 

@@ -14,7 +14,15 @@ from components.errors import OperatorError
 from components.supabase import membership
 from components.supabase.accounts import Accounts
 from components.supabase.client import Client
-from components.supabase.database import DatabaseAddress, Login, connect, find_address, login, wait_for_database
+from components.supabase.database import (
+    Attempt,
+    DatabaseAddress,
+    Login,
+    attempt_login,
+    connect,
+    find_address,
+    wait_for_database,
+)
 from components.supabase.models import PAUSED
 
 REFUSED = ""  # stands for a password that the database no longer takes
@@ -72,11 +80,11 @@ def read_owner(organization: str, recorded: Mapping[str, Any]) -> dict[str, Any]
         if project.status in PAUSED:
             return {}
         address = find_address(client, ref)
-    outcome = login(address, password) if address else Login.NOT_YET
-    if outcome is Login.REFUSED:
+    attempt = attempt_login(address, password) if address else Attempt(Login.NOT_YET)
+    if attempt.outcome is Login.REFUSED:
         return {"db_password": REFUSED}
-    if address is None or outcome is not Login.ACCEPTED:
-        raise OperatorError(outcome.value, f"project {ref}", "Run again in a minute.")
+    if address is None or attempt.outcome is not Login.ACCEPTED:
+        raise OperatorError(attempt.state, f"project {ref}", attempt.remedy or "Run again in a minute.")
     with _session(address, recorded) as connection:
         return membership.live(connection, organization, recorded["email"])
 

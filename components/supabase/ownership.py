@@ -7,7 +7,14 @@ from dataclasses import dataclass, field
 from components.dynamic import tell
 from components.errors import OperatorError
 from components.supabase.client import Client
-from components.supabase.database import PAUSE_AFTER_REFUSAL, Login, find_address, login, wait_for_database
+from components.supabase.database import (
+    PAUSE_AFTER_REFUSAL,
+    Login,
+    attempt_login,
+    find_address,
+    login,
+    wait_for_database,
+)
 from components.supabase.errors import ApiError
 from components.supabase.models import OwnershipMark, ProjectRecord
 from components.supabase.waiting import Pending, project_on_its_way, wait_until
@@ -124,15 +131,17 @@ def _password_works(client: Client, ref: str, wanted: Wanted, password: str) -> 
         address = find_address(client, ref) if record.status.startswith("ACTIVE") else None
         if address is None:
             return Pending(f"{record.status}, no login possible yet")
-        outcome = login(address, password)
-        state = f"{record.status}, {outcome.value}"
+        attempt = attempt_login(address, password)
+        attempt.require_hope(ref)
+        outcome, state = attempt.outcome, f"{record.status}, {attempt.state}"
         if outcome is Login.NO_ANSWER:
             return Pending(state)  # nobody was asked, so it counts for nothing
         outcomes.append(outcome)
         if outcome is Login.ACCEPTED or outcomes.count(Login.REFUSED) == 2:
             return outcome is Login.ACCEPTED
         if len(outcomes) == MOST_LOGINS:
-            raise OperatorError(f"cannot tell whether it is ours: {state}", f"project {ref}", "Run `up` again later.")
+            remedy = attempt.remedy or "Run `up` again later."
+            raise OperatorError(f"cannot tell whether it is ours: {state}", f"project {ref}", remedy)
         return Pending(state, PAUSE_AFTER_REFUSAL)
 
     return wait_until(probe, what=f"proof that project {ref} is ours", timeout=wanted.timeout)

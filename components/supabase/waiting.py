@@ -24,10 +24,12 @@ class Pending:
     Attributes:
         state: what was seen, told in the progress log and in the error at the deadline.
         pause: seconds until the next probe, when the usual pace is wrong.
+        remedy: what the operator can do when it stays like this until the deadline.
     """
 
     state: str
     pause: float | None = None
+    remedy: str = ""
 
 
 def wait_until(probe: Callable[[], T | Pending], *, what: str, timeout: float) -> T:
@@ -53,7 +55,7 @@ def wait_until(probe: Callable[[], T | Pending], *, what: str, timeout: float) -
             raise OperatorError(
                 f"not ready after {timeout:.0f} s, last seen: {last}",
                 what,
-                "Nothing is lost: run `up` again, or raise readyTimeout in Pulumi.<environment>.yaml.",
+                seen.remedy or "Nothing is lost: run `up` again, or raise readyTimeout in Pulumi.<environment>.yaml.",
             )
         time.sleep(rest)
         pause = min(pause * GROWTH, LONGEST_PAUSE)

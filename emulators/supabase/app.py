@@ -1,6 +1,7 @@
 """The Supabase Management API over a real Postgres, where every project is a database, and each project's own API."""
 
 import secrets
+from functools import partial
 from typing import Any
 
 from starlette.applications import Starlette
@@ -31,10 +32,15 @@ def token(store: Store) -> str:
 
 def app(context: Context) -> Starlette:
     """The emulator; `context.postgres` runs already."""
+    databases = ProjectDatabases(context.postgres, context.remembered)
+    databases.prepare()
+    guard = pooler.start(context)
+    databases.pooler_port = guard.port
     local = [
         route("POST", "/_local/projects/{ref}/copy", _copy, 201),
         route("DELETE", "/_local/copies/{name}", _drop_copy),
         route("GET", "/_local/projects/{ref}/mail", links.mail),
+        route("PUT", "/_local/projects/{ref}/pooler", partial(_refuse_logins, guard)),
         route("PUT", "/_local/token", _take_permissions),
     ]
     starlette = Starlette(
@@ -52,18 +58,21 @@ def app(context: Context) -> Starlette:
     )
     starlette.state.context = context
     starlette.state.token = token(context.store)
-    starlette.state.databases = ProjectDatabases(context.postgres, context.remembered)
-    starlette.state.databases.prepare()
-    starlette.state.databases.pooler_port = pooler.start(context)
-    return Starlette(
-        routes=[Mount("/projects", gateway.app(context, starlette.state.databases)), Mount("/", starlette)]
-    )
+    starlette.state.databases = databases
+    return Starlette(routes=[Mount("/projects", gateway.app(context, databases)), Mount("/", starlette)])
 
 
 def _take_permissions(call: Call) -> Any:
     """The token from now on lacks the listed permissions."""
     call.context.store.put(LACKING, "token", call.fields({"permissions": list}))
     return call.body
+
+
+def _refuse_logins(guard: pooler.Pooler, call: Call) -> Any:
+    """The pooler refuses the next logins of a project; see its module."""
+    order = call.fields({"words": str, "times": int})
+    guard.refuse(find(call)["ref"], order["words"], order["times"])
+    return order
 
 
 def _copy(call: Call) -> Any:

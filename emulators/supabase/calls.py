@@ -18,7 +18,7 @@ from emulators.supabase import scopes
 from emulators.supabase.database import ProjectDatabases
 
 ORGANIZATION = "local-agency"
-TYPES = {str: "string", bool: "boolean", list: "array", dict: "object"}
+TYPES = {str: "string", bool: "boolean", int: "integer", list: "array", dict: "object"}
 LACKING = "supabase:lacking"
 LIMIT = 120  # requests a minute
 

@@ -1,13 +1,16 @@
 """The connection pooler in front of every project's database: it passes connections on, and blocks who guesses.
 
-Only the beginning of a conversation is looked at: who wants to log in, and whether the password was refused.
+Only the beginning of a conversation is looked at: who wants to log in, and whether the password was refused. It can be
+told to refuse the next logins of a project with any words:
+
+    PUT /_local/projects/{ref}/pooler  {"words", "times"}; `times` 0 lets everybody in again
 """
 
 import socket
 import socketserver
 import struct
 import threading
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -23,15 +26,14 @@ MOST_FAILURES, WINDOW = 10, 120.0  # of one project, in seconds; the service tel
 BLOCKED = "Circuit breaker open: too many authentication failures, new connections are temporarily blocked"
 
 
-def start(context: Context) -> int:
-    """Take connections for the context's Postgres; the port, which stays the same from one start to the next."""
+def start(context: Context) -> "Pooler":
+    """Take connections for the context's Postgres, on a port that stays the same from one start to the next."""
     kept = context.store.get(PORT, "port") or {"port": 0}
     pooler = Pooler(listen(kept["port"]), (context.postgres.host, context.postgres.port), context.clock)
-    port = int(pooler.server_address[1])
-    context.store.put(PORT, "port", {"port": port})
+    context.store.put(PORT, "port", {"port": pooler.port})
     threading.Thread(target=pooler.serve_forever, daemon=True).start()
     context.ending.callback(pooler.close)
-    return port
+    return pooler
 
 
 class Pooler(socketserver.ThreadingTCPServer):
@@ -45,6 +47,23 @@ class Pooler(socketserver.ThreadingTCPServer):
         self.socket, self.server_address = listener, listener.getsockname()
         self.database, self._clock = database, clock
         self._failures: dict[str, list[float]] = defaultdict(list)
+        self._refusals: dict[str, deque[str]] = defaultdict(deque)
+
+    @property
+    def port(self) -> int:
+        """The port that clients connect to."""
+        return int(self.server_address[1])
+
+    def refuse(self, tenant: str, words: str, times: int) -> None:
+        """Refuse the next logins of a project, whatever their password; an earlier order is void."""
+        self._refusals[tenant] = deque([words] * times)
+
+    def refusal(self, tenant: str) -> str | None:
+        """The words to refuse a login of this project with, None to let it through."""
+        if self.blocks(tenant):
+            return BLOCKED
+        ordered = self._refusals[tenant]
+        return ordered.popleft() if ordered else None
 
     def failed(self, tenant: str) -> None:
         """Note a refused password."""
@@ -71,8 +90,8 @@ class _Conversation(socketserver.BaseRequestHandler):
             words = opening[8:].split(b"\0")
             user = words[words.index(b"user") + 1].decode() if b"user" in words else ""
             tenant = user.rpartition(".")[2]
-            if self.server.blocks(tenant):
-                self.request.sendall(_fatal(BLOCKED))
+            if refusal := self.server.refusal(tenant):
+                self.request.sendall(_fatal(refusal))
                 return
             with socket.create_connection(self.server.database) as inner:
                 inner.sendall(opening)

@@ -6,7 +6,7 @@ import pytest
 import stamina
 
 from components.supabase import allocation, database, ownership, waiting
-from components.supabase.database import Login
+from components.supabase.database import Attempt, Login
 
 
 class Clock:
@@ -35,6 +35,8 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[Clock]:
 def logins(monkeypatch: pytest.MonkeyPatch) -> list[Login]:
     """The outcomes of the coming logins, first one first; what is left was not tried."""
     queue: list[Login] = []
-    for module in (allocation, ownership, database):
+    for module in (allocation, ownership):
         monkeypatch.setattr(module, "login", lambda _address, _password: queue.pop(0))
+    for module in (ownership, database):
+        monkeypatch.setattr(module, "attempt_login", lambda _address, _password: Attempt(queue.pop(0)))
     return queue
