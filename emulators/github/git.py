@@ -51,7 +51,7 @@ def rename_branch(call: Call, repository: Document) -> Any:
     old, new = call.path["branch"], call.body.get("new_name", "")
     if old not in repository["branches"]:
         raise RefusedError(404, "Branch not found")
-    if not new or (new != old and new in repository["branches"]):
+    if not new or new in repository["branches"]:  # its own name too
         raise RefusedError(422, f"Branch {new} already exists" if new else "new_name is missing")
     repository["branches"][new] = repository["branches"].pop(old)
     if repository["default_branch"] == old:

@@ -12,7 +12,18 @@ from starlette.routing import Mount
 from emulators.context import Context
 from emulators.rest import RefusedError
 from emulators.store import Store
-from emulators.supabase import configuration, gateway, keys, links, logs, organizations, pooler, projects, settings
+from emulators.supabase import (
+    configuration,
+    extras,
+    gateway,
+    keys,
+    links,
+    logs,
+    organizations,
+    pooler,
+    projects,
+    settings,
+)
 from emulators.supabase.calls import LACKING, ORGANIZATION, Call, gate, no_route, refuse, route
 from emulators.supabase.database import ProjectDatabases
 from emulators.supabase.project import find
@@ -50,6 +61,7 @@ def app(context: Context) -> Starlette:
             *logs.ROUTES,
             *settings.ROUTES,
             *configuration.ROUTES,
+            *extras.ROUTES,
             *projects.ROUTES,
             *local,
         ],

@@ -101,7 +101,7 @@ def _change(visit: Visit) -> Any:
     """Set one's own password."""
     account = visit.by_id(visit.claims.get("sub"), 403)
     change = "update auth.users u set encrypted_password = %s, updated_at = now() where id = %s returning to_jsonb(u)"
-    return shown(visit.accounts(change, _chosen(visit.text("password")), account["id"])[0])
+    return shown(visit.accounts(change, chosen(visit.text("password")), account["id"])[0])
 
 
 def _list(visit: Visit) -> Any:
@@ -111,23 +111,29 @@ def _list(visit: Visit) -> Any:
 
 def _create(visit: Visit) -> Any:
     return shown(
-        new_account(visit, _chosen(visit.text("password")) if visit.text("password") else None, "user_metadata")
+        new_account(visit, chosen(visit.text("password")) if visit.text("password") else None, "user_metadata")
     )
 
 
-def new_account(visit: Visit, password: str | None, metadata: str) -> Account:
-    """Make the account of the address in the body; `metadata` is the field that says more about it."""
+def new_account(visit: Visit, password: str | None, metadata: str, *, trusted: bool = True) -> Account:
+    """Make the account of the address in the body.
+
+    Args:
+        metadata: the field of the body that says more about it.
+        trusted: a server asks, which may also say that the address is confirmed and what the application knows.
+    """
+    server = visit.call.body if trusted else {}
     email = visit.text("email").lower()
     if "@" not in email:
         raise RefusedError(400, "Unable to validate email address: invalid format", "validation_failed")
     if visit.by_email():
         raise RefusedError(422, "A user with this email address has already been registered", "email_exists")
-    about = (Jsonb(PROVIDER | (visit.call.body.get("app_metadata") or {})), Jsonb(visit.call.body.get(metadata) or {}))
+    about = (Jsonb(PROVIDER | (server.get("app_metadata") or {})), Jsonb(visit.call.body.get(metadata) or {}))
     return visit.accounts(
         "insert into auth.users as u (id, aud, role, email, encrypted_password, raw_app_meta_data, raw_user_meta_data,"
         " email_confirmed_at, created_at, updated_at) values (%s, 'authenticated', 'authenticated', %s, %s, %s, %s,"
         " case when %s then now() end, now(), now()) returning to_jsonb(u)",
-        uuid.uuid4(), email, password, *about, visit.call.body.get("email_confirm") is True,
+        uuid.uuid4(), email, password, *about, server.get("email_confirm") is True,
     )[0]  # fmt: skip
 
 
@@ -151,7 +157,7 @@ def _metadata(account: Account) -> dict[str, Any]:
     return {"app_metadata": account["raw_app_meta_data"], "user_metadata": account["raw_user_meta_data"]}
 
 
-def _chosen(password: str) -> str:
+def chosen(password: str) -> str:
     """What is kept of a new password."""
     if len(password) < 6:
         raise RefusedError(422, "Password should be at least 6 characters.", "weak_password")

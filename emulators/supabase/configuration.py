@@ -25,6 +25,7 @@ DEFAULTS: dict[str, Any] = dict.fromkeys(TYPES) | {
     "oauth_server_allow_dynamic_registration": False, "custom_oauth_enabled": False, "sms_provider": "twilio",
     "password_required_characters": "", "security_captcha_provider": "hcaptcha", "db_max_pool_size_unit": "connections",
 }  # fmt: skip
+DATA_API = {"max_rows": 1000, "db_extra_search_path": "public, extensions", "db_pool": None}
 EVERYBODY = {"dbAllowedCidrs": ["0.0.0.0/0"], "dbAllowedCidrsV6": ["::/0"]}
 HOURLY = {"type": "usage", "interval": "hourly", "amount": 0.01344, "description": "$0.01344/hour"}
 MONTHLY = {"type": "fixed", "interval": "monthly", "amount": 100, "description": "$100/month"}
@@ -120,15 +121,19 @@ def _data_api(call: Call) -> Any:
 
 
 def _exposed(project: projects.Project) -> dict[str, Any]:
-    limits = {"max_rows": 1000, "db_extra_search_path": "public, extensions", "db_pool": None}
-    return {"db_schema": project["db_schema"], **limits}
+    return {"db_schema": project["db_schema"], **DATA_API, **project.get("data_api", {})}
 
 
 def _expose(call: Call) -> Any:
-    given = call.fields({}, {"db_schema": str})
+    limits = {"max_rows": int, "db_extra_search_path": str, "db_pool": int}
+    given = dict(call.fields({}, {"db_schema": str, **limits}))
+    for name, most in (("max_rows", 1_000_000), ("db_pool", 1000)):
+        if not 0 <= given.get(name, 0) <= most:
+            raise RefusedError(400, f"{name}: Number must be between 0 and {most}")
     with projects.changing(call) as project:
-        project |= given
-    call.databases.data_api.stop(project["ref"])  # the next request starts it with the new schemas
+        project["db_schema"] = given.pop("db_schema", project["db_schema"])
+        project["data_api"] = project.get("data_api", {}) | given
+    call.databases.data_api.stop(project["ref"])  # the next request starts it with the new settings
     return _exposed(project)
 
 

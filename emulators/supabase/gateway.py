@@ -70,6 +70,9 @@ def _auth(method: str, path: str, handler: auth.Handler) -> Route:
 def _rest(http: httpx.Client, request: Request, body: bytes) -> Response:
     call = call_of(request, None)
     project = _project(call)
+    if not project["db_schema"].strip(" ,"):
+        # PostgREST would take no schema for `public`. The hosted service's own words are not known.
+        raise RefusedError(406, "The Data API is closed: no schema is exposed", hint="See `dataApiSchemas`.")
     headers = {name: value for name, value in request.headers.items() if name not in OWN}
     headers["authorization"] = f"Bearer {_token(request, project, call.context.clock().timestamp())}"
     path = request.scope["raw_path"].partition(b"/rest/v1")[2] + b"?" + request.scope["query_string"]

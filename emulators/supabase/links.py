@@ -5,6 +5,7 @@ none to an outsider, as Supabase's own mailer refuses all but the organization's
 """
 
 import secrets
+import uuid
 from fnmatch import fnmatchcase
 from typing import Any
 from urllib.parse import urlencode, urlsplit
@@ -12,7 +13,7 @@ from urllib.parse import urlencode, urlsplit
 from starlette.responses import RedirectResponse
 
 from emulators.rest import RefusedError
-from emulators.supabase.auth import ADMIN, Account, Handler, Visit, new_account, session, shown
+from emulators.supabase.auth import ADMIN, Account, Handler, Visit, chosen, new_account, session, shown
 from emulators.supabase.calls import Call
 from emulators.supabase.configuration import auth_settings
 from emulators.supabase.project import Project, find
@@ -41,14 +42,51 @@ def _generate(visit: Visit) -> Any:
 
 
 def _invite(visit: Visit) -> Any:
-    email, own = visit.text("email").lower(), auth_settings(visit.project)["smtp_host"]
-    if not own and email not in TEAM:
+    _require_mail(visit)
+    account = _invited(visit)
+    _send(visit, account, "invite")
+    return shown(account)
+
+
+def _sign_up(visit: Visit) -> Any:
+    """An account that its owner asks for: with a session at once where addresses need no confirmation, else by mail."""
+    settings = auth_settings(visit.project)
+    if settings["disable_signup"]:
+        raise RefusedError(422, "Signups not allowed for this instance", "signup_disabled")
+    if visit.text("phone"):
+        raise RefusedError(400, "Phone signups are disabled", "phone_provider_disabled")
+    if not visit.text("email"):
+        raise RefusedError(422, "Anonymous sign-ins are disabled", "anonymous_provider_disabled")
+    if settings["external_email_enabled"] is False:
+        raise RefusedError(400, "Email signups are disabled", "email_provider_disabled")
+    password, found = chosen(visit.text("password")), visit.by_email()
+    if found and found[0]["email_confirmed_at"]:
+        if settings["mailer_autoconfirm"]:
+            raise RefusedError(422, "User already registered", "user_already_exists")
+        return shown(found[0] | {"id": str(uuid.uuid4()), "raw_user_meta_data": {}})  # tells nobody who has an account
+    if settings["mailer_autoconfirm"]:
+        account = found[0] if found else new_account(visit, password, "data", trusted=False)
+        confirm = "update auth.users u set email_confirmed_at = now() where id = %s returning to_jsonb(u)"
+        account = visit.accounts(confirm, account["id"])[0]
+        return session(visit, account) | {"user": shown(account)}
+    _require_mail(visit)
+    account = found[0] if found else new_account(visit, password, "data", trusted=False)
+    _send(visit, account, "signup")
+    return shown(account)
+
+
+def _require_mail(visit: Visit) -> None:
+    """Refuse an outsider's address where the project has no mail server of its own."""
+    email = visit.text("email").lower()
+    if not auth_settings(visit.project)["smtp_host"] and email not in TEAM:
         message = f'Email address "{email}" cannot be used as it is not authorized'
         raise RefusedError(400, message, "email_address_not_authorized")
-    account = _invited(visit)
-    link, token = _link(visit, account, "invite")
-    visit.call.context.store.put(MAIL, token, {"ref": visit.project["ref"], "to": email, "link": link})
-    return shown(account)
+
+
+def _send(visit: Visit, account: Account, kind: str) -> None:
+    link, token = _link(visit, account, kind)
+    sent = {"ref": visit.project["ref"], "to": account["email"], "link": link}
+    visit.call.context.store.put(MAIL, token, sent)
 
 
 def _invited(visit: Visit) -> Account:
@@ -96,5 +134,6 @@ INVITE = "/invite"  # for secret and service_role keys only, like what is under 
 ROUTES: list[tuple[str, str, Handler]] = [
     ("GET", OPEN, _follow),
     ("POST", INVITE, _invite),
+    ("POST", "/signup", _sign_up),
     ("POST", f"{ADMIN}/generate_link", _generate),
 ]

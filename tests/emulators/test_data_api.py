@@ -274,6 +274,70 @@ def test_an_invitation_leads_once_to_a_session_that_sets_the_password(own: Api) 
     assert "access_token" not in again
 
 
+def sign_up(own: Api, **body: Any) -> httpx.Response:
+    answer: httpx.Response = own.ask("POST", "/auth/v1/signup", json={"password": PASSWORD, **body})
+    return answer
+
+
+def test_a_sign_up_that_needs_no_confirmation_gives_a_session_once(own: Api) -> None:
+    own.manage("PATCH", "/config/auth", json={"mailer_autoconfirm": True})
+    made = sign_up(own, email="New@One.test", data={"name": "New"}, app_metadata={"role": "owner"}).json()
+    assert made["user"]["email"] == "new@one.test"
+    assert (made["user"]["user_metadata"], made["user"]["app_metadata"]["provider"]) == ({"name": "New"}, "email")
+    assert "role" not in made["user"]["app_metadata"]
+    assert own.ask("GET", "/auth/v1/user", token=made["access_token"]).json()["id"] == made["user"]["id"]
+    again = sign_up(own, email="new@one.test")
+    assert (again.status_code, again.json()["error_code"]) == (422, "user_already_exists")
+
+
+def test_a_sign_up_is_confirmed_by_mail_and_does_not_tell_who_has_an_account(own: Api) -> None:
+    outsider = sign_up(own, email="new@one.test")
+    assert (outsider.status_code, outsider.json()["error_code"]) == (400, "email_address_not_authorized")
+    own.manage("PATCH", "/config/auth", json={"smtp_host": "mail.test"})
+    made = sign_up(own, email="new@one.test", email_confirm=True).json()
+    assert "access_token" not in made
+    assert own.login("new@one.test").json()["error_code"] == "email_not_confirmed"
+    (sent,) = own.local.supabase("GET", f"/_local/projects/{own.ref}/mail").json()
+    assert own.local.http.get(sent["link"]).status_code == 303
+    assert own.login("new@one.test").status_code == 200
+    again = sign_up(own, email="new@one.test").json()
+    assert again.keys() == made.keys()
+    assert again["id"] != made["id"]
+
+
+@pytest.mark.parametrize(
+    ("change", "body", "status", "code"),
+    [
+        ({"disable_signup": True}, {"email": "a@b.test"}, 422, "signup_disabled"),
+        ({"external_email_enabled": False}, {"email": "a@b.test"}, 400, "email_provider_disabled"),
+        ({}, {"phone": "1"}, 400, "phone_provider_disabled"),
+        ({}, {}, 422, "anonymous_provider_disabled"),
+        ({"mailer_autoconfirm": True}, {"email": "nowhere"}, 400, "validation_failed"),
+        ({"mailer_autoconfirm": True}, {"email": "a@b.test", "password": "short"}, 422, "weak_password"),
+    ],
+)
+def test_a_sign_up_that_the_service_refuses_makes_no_account(
+    own: Api, change: dict[str, Any], body: dict[str, Any], status: int, code: str
+) -> None:
+    own.manage("PATCH", "/config/auth", json=change)
+    refused = sign_up(own, **body)
+    assert (refused.status_code, refused.json()["error_code"]) == (status, code)
+    assert own.admin("GET", "/users", 200)["users"] == []
+
+
+def test_without_exposed_schemas_the_data_api_is_closed_until_one_is_exposed(rest: Api, own: Api) -> None:
+    table = "create table public.lines as select generate_series(1, 5) as n; grant select on public.lines to anon"
+    own.manage("POST", "/database/query", json={"query": table})
+    assert len(own.ask("GET", "/rest/v1/lines").json()) == 5
+    own.manage("PATCH", "/postgrest", json={"db_schema": ""})
+    for key in ("publishable", "secret"):
+        closed = own.ask("GET", "/rest/v1/lines", key=key)
+        assert (closed.status_code, "closed" in closed.json()["message"]) == (406, True)
+    own.manage("PATCH", "/postgrest", json={"db_schema": "public", "max_rows": 2})
+    assert len(own.ask("GET", "/rest/v1/lines").json()) == 2
+    assert own.manage("GET", "/postgrest")["max_rows"] == 2
+
+
 def test_a_browser_on_another_site_may_ask(api: Api) -> None:
     headers = {"origin": "http://127.0.0.1:3000", "access-control-request-method": "GET"}
     headers |= {"access-control-request-headers": "apikey,authorization"}

@@ -142,6 +142,7 @@ def test_a_branch_that_is_not_there_is_404_and_a_renamed_default_branch_stays_de
     assert github.get(f"{REPOSITORY}/branches/other").json()["message"] == "Branch not found"
     body = {"message": "m", "content": encoded("a"), "branch": "other"}
     assert github.put(f"{REPOSITORY}/contents/a", json=body).status_code == 404
+    assert github.post(f"{REPOSITORY}/branches/main/rename", json={"new_name": "main"}).status_code == 422
     assert github.post(f"{REPOSITORY}/branches/main/rename", json={"new_name": "trunk"}).status_code == 201
     assert github.get(REPOSITORY).json()["default_branch"] == "trunk"
 

@@ -1,6 +1,7 @@
 """The emulated Management API: what it answers, refuses, hides and remembers."""
 
 import base64
+import hashlib
 import hmac
 import json
 import re
@@ -79,7 +80,13 @@ ANSWERS: dict[str, Any] = {
     "PATCH {}/billing/addons": {"addon_type": "compute_instance", "addon_variant": "ci_small"},
     "DELETE {}/billing/addons/ipv4_default": None,
     "GET {}/postgrest": None,
-    "PATCH {}/postgrest": {"db_schema": "public"},
+    "PATCH {}/postgrest": {"db_schema": "public", "max_rows": 500, "db_extra_search_path": "public", "db_pool": 5},
+    "POST {}/secrets": [{"name": "STRIPE_KEY", "value": "made up"}],
+    "GET {}/secrets": None,
+    "DELETE {}/secrets": ["STRIPE_KEY"],
+    "GET {}/config/database/postgres": None,
+    "PUT {}/config/database/postgres": {"statement_timeout": "30s", "max_connections": 90, "restart_database": True},
+    "GET {}/branches": None,
     "GET {}/config/auth": None,
     "PATCH {}/config/auth": {"site_url": "https://acme.example", "smtp_port": "587", "smtp_pass": "made up"},
     "GET {}/network-restrictions": None,
@@ -324,3 +331,48 @@ def test_a_token_that_lacks_a_permission_is_told_which(ask: Ask, project: str) -
         assert ask("GET", project).status_code == 200
     finally:
         ask("PUT", "/_local/token", json={"permissions": []})
+
+
+def test_secrets_of_functions_are_kept_as_digests(ask: Ask, own: str) -> None:
+    given = [{"name": "B", "value": "two"}, {"name": "A", "value": "one"}]
+    assert ask("POST", f"{own}/secrets", json=given).status_code == 201
+    assert ask("POST", f"{own}/secrets", json=[{"name": "B", "value": "three"}]).status_code == 201
+    kept = ask("GET", f"{own}/secrets").json()
+    assert [(each["name"], each["value"]) for each in kept] == [
+        (name, hashlib.sha256(value.encode()).hexdigest()) for name, value in (("A", "one"), ("B", "three"))
+    ]
+    assert ask("DELETE", f"{own}/secrets", json=["B", "never was"]).status_code == 200
+    assert [each["name"] for each in ask("GET", f"{own}/secrets").json()] == ["A"]
+
+
+def test_postgres_settings_are_kept_and_only_what_was_set_is_told(ask: Ask, own: str) -> None:
+    path = f"{own}/config/database/postgres"
+    assert ask("GET", path).json() == {}
+    ask("PUT", path, json={"statement_timeout": "30s", "restart_database": True})
+    assert ask("PUT", path, json={"max_connections": 90}).json() == {"statement_timeout": "30s", "max_connections": 90}
+    assert ask("GET", path).json() == {"statement_timeout": "30s", "max_connections": 90}
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/secrets", {"name": "A", "value": "one"}),
+        ("POST", "/secrets", [{"name": "A"}]),
+        ("POST", "/secrets", [{"name": "SUPABASE_URL", "value": "x"}]),
+        ("POST", "/secrets", [{"name": "A", "value": "x" * 24577}]),
+        ("DELETE", "/secrets", None),
+        ("PUT", "/config/database/postgres", {"colour": "blue"}),
+        ("PUT", "/config/database/postgres", {"max_connections": 0}),
+        ("PUT", "/config/database/postgres", {"statement_timeout": "soon"}),
+        ("PUT", "/config/database/postgres", {"session_replication_role": "somebody"}),
+        ("PATCH", "/postgrest", {"max_rows": -1}),
+        ("PATCH", "/postgrest", {"db_pool": 1001}),
+        ("POST", "/branches", {"branch_name": "preview"}),
+    ],
+)
+def test_values_that_the_service_refuses_are_not_kept(ask: Ask, own: str, method: str, path: str, body: Any) -> None:
+    assert ask(method, f"{own}{path}", json=body).status_code == 400
+    assert ask("GET", f"{own}/secrets").json() == []
+    assert ask("GET", f"{own}/config/database/postgres").json() == {}
+    assert ask("GET", f"{own}/branches").json() == []
+    assert ask("GET", f"{own}/branches/preview").status_code == 404
