@@ -32,6 +32,8 @@ OFFERED = (
     *("postgres_fdw", "refint", "rum", "seg", "sslinfo", "supabase_vault", "tablefunc", "tcn", "tsm_system_rows"),
     *("tsm_system_time", "unaccent", "uuid-ossp", "vector", "wrappers"),
 )
+# What the hosted service runs once an extension is there, added to the script that makes it.
+AFTER = {"postgres_fdw--1.0.sql": "grant usage on foreign data wrapper postgres_fdw to @extowner@ with grant option;"}
 PI_WORDS = 18 + 4 * 256  # Blowfish's subkeys and boxes
 
 
@@ -72,7 +74,7 @@ def _copy_trusted(control: Path, target: Path) -> None:
     lines = [line for line in control.read_text().splitlines() if not line.lstrip().startswith("trusted")]
     (target / control.name).write_text("\n".join([*lines, "trusted = true", ""]))
     for script in control.parent.glob(f"{control.stem}--*.sql"):
-        shutil.copy(script, target)
+        (target / script.name).write_text(f"{script.read_text()}\n{AFTER.get(script.name, '')}\n")
 
 
 def _completed(script: str, name: str) -> str:

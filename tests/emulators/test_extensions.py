@@ -52,6 +52,11 @@ def test_the_owner_creates_an_extension_as_on_the_hosted_service(owner: Connecti
     assert one(owner, f"select count(*) from pg_extension where extname = '{name}'") == 1
 
 
+def test_the_owner_makes_a_foreign_server(owner: Connection) -> None:
+    owner.execute("create extension postgres_fdw with schema extensions")
+    owner.execute("create server elsewhere foreign data wrapper postgres_fdw options (host '127.0.0.1')")
+
+
 def test_what_the_hosted_service_does_not_offer_stays_refused(owner: Connection) -> None:
     with pytest.raises(psycopg.errors.InsufficientPrivilege):
         owner.execute("create extension file_fdw")
