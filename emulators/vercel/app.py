@@ -4,8 +4,6 @@ The provider cannot be pointed elsewhere, so it reaches this through the loopbac
 other host that it asks: the list of regions. One token, one team and the token's own account are known.
 """
 
-from typing import Any
-
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -13,13 +11,12 @@ from starlette.routing import Host, Route, Router
 
 from emulators import documents
 from emulators.context import Context
-from emulators.github.account import ORGANIZATION
-from emulators.rest import Call, RefusedError, Service
-from emulators.vercel import deployments, domains, projects, variables
+from emulators.rest import RefusedError, Service
+from emulators.vercel import account, deployments, domains, projects, variables
+from emulators.vercel.account import TEAM
 from emulators.vercel.projects import inside
 
 TOKEN = "localvercelemulatortoken"  # noqa: S105 (opens nothing but this emulator; the provider wants 24 characters)
-TEAM = {"id": "team_local", "slug": "local-agency", "name": "Local Agency"}
 API_HOST = "api.vercel.com"
 REGIONS_HOST = "dcs.vercel-infra.com"
 REGIONS = "arn1 bom1 cdg1 cle1 cpt1 dub1 fra1 gru1 hkg1 hnd1 iad1 icn1 kix1 lhr1 pdx1 sfo1 sin1 syd1"
@@ -53,30 +50,13 @@ async def _regions(request: Request) -> Response:
     return JSONResponse({region: {"caps": ["V2_DEPLOYMENT_CREATE"]} for region in REGIONS.split()})
 
 
-def _user(call: Call) -> Any:
-    return {"user": {"id": "user_local", "username": "local-user", "email": "local-user@agency.example"}}
-
-
-def _team(call: Call) -> Any:
-    if call.path["team"] not in (TEAM["id"], TEAM["slug"]):
-        raise RefusedError(404, "Team not found", "not_found")
-    return TEAM
-
-
-def _token(call: Call) -> Any:
-    return {"token": {"id": "token_local", "name": "local", "type": "token", "origin": "manual", "scopes": []}}
-
-
-def _namespaces(call: Call) -> Any:
-    return [{"provider": "github", "slug": ORGANIZATION, "id": 1, "ownerType": "team"}]
-
-
 PROJECT = "/projects/{project}"
 TABLE = [
-    ("GET", "/user", _user),
-    ("GET", "/user/tokens/current", _token),
-    ("GET", "/integrations/git-namespaces", _namespaces),
-    ("GET", "/teams/{team}", _team),
+    ("GET", "/user", account.user),
+    ("GET", "/user/tokens/current", account.token),
+    ("GET", "/integrations/git-namespaces", account.git_namespaces),
+    ("GET", "/teams", account.teams),
+    ("GET", "/teams/{team}", account.team),
     ("GET", "/projects", projects.listing),
     ("POST", "/projects", projects.create),
     ("GET", PROJECT, inside(projects.read)),
@@ -87,9 +67,13 @@ TABLE = [
     ("GET", f"{PROJECT}/env", inside(variables.listing)),
     ("POST", f"{PROJECT}/env", inside(variables.create)),
     ("GET PATCH DELETE", f"{PROJECT}/env/{{name}}", inside(variables.variable)),
+    ("GET", f"{PROJECT}/domains", inside(domains.listing)),
     ("POST", f"{PROJECT}/domains", inside(domains.create)),
     ("GET PATCH DELETE", f"{PROJECT}/domains/{{name}}", inside(domains.domain)),
+    ("GET", "/domains", domains.every_domain),
     ("GET", "/domains/{name}/config", domains.configuration),
+    ("GET", "/deployments", deployments.listing),
+    ("POST", "/deployments", deployments.create),
     ("POST", "/now/deployments", deployments.create),
     ("GET DELETE", "/deployments/{deployment}", deployments.read),
     ("GET", "/deployments/{deployment}/events", deployments.events),

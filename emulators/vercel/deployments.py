@@ -18,12 +18,33 @@ from emulators.github.state import find as find_repository
 from emulators.node import node_path, node_program
 from emulators.rest import Call, RefusedError
 from emulators.store import Document
+from emulators.vercel.account import PLAN, USER, owner
+from emulators.vercel.paging import page
 from emulators.vercel.projects import KIND as PROJECT
 from emulators.vercel.projects import identifier, in_team, milliseconds
 
 KIND = "vercel.deployment"
 BUILD_SECONDS = 60
 LINES = 100  # of a build's log are kept
+# What every deployment here answers alike.
+BUILT: Document = {
+    "build": {"env": []},
+    "buildSkipped": False,
+    "createdIn": "iad1",
+    "creator": {"uid": USER["id"], "username": USER["username"]},
+    "env": [],
+    "inspectorUrl": None,
+    "isInConcurrentBuildsQueue": False,
+    "isInSystemBuildsQueue": False,
+    "meta": {},
+    "plan": PLAN,
+    "projectSettings": {},
+    "public": False,
+    "regions": ["iad1"],
+    "routes": None,
+    "type": "LAMBDAS",
+    "version": 2,
+}
 
 
 def create(call: Call) -> Any:
@@ -40,11 +61,17 @@ def create(call: Call) -> Any:
     target = call.body.get("target")
     variables = {one["key"]: one["value"] for one in project["variables"].values() if target in (one["target"] or ())}
     made = make(call.context, project["id"], project["name"], files, variables)
-    call.context.store.put(
-        KIND, made["id"], made | {"target": target, "gitSource": source, "meta": call.body.get("meta") or {}}
-    )
+    given = {"target": target, "meta": call.body.get("meta") or {}}
+    given["gitSource"] = {
+        "type": "github",
+        "repoId": repository["id"],
+        "ref": source["ref"],
+        "sha": repository["branches"][source["ref"]],
+    }
+    call.context.store.put(KIND, made["id"], made | given)
     # Even where it takes no time: the plugin keeps a deployment's team only when it had to look again.
-    return {**view(call.context, made["id"]), "readyState": "QUEUED", "alias": [], "aliasAssigned": False}
+    queued = {"readyState": "QUEUED", "status": "QUEUED", "alias": [], "aliasAssigned": False}
+    return {**view(call.context, made["id"]), **queued}
 
 
 def make(
@@ -53,7 +80,9 @@ def make(
     """Build a version of a site and keep the deployment; it is served once somebody sees that it is ready."""
     now = milliseconds(context)
     ok, log = _build(files, variables)
-    made: Document = {"id": f"dpl_{identifier(project, now)}", "projectId": project, "name": name, "createdAt": now}
+    # Deployments of one millisecond are told apart by their number.
+    unique = identifier(project, now, len(context.store.all(KIND)))
+    made: Document = {"id": f"dpl_{unique}", "projectId": project, "name": name, "createdAt": now}
     made |= {"ok": ok, "log": log[-LINES:], "served": False, "variables": dict(variables)}
     made |= {"files": {path: content.decode(errors="replace") for path, content in files.items()}}
     context.store.put(KIND, made["id"], made)
@@ -83,30 +112,57 @@ def read(call: Call) -> Any:
     return view(call.context, found["id"])
 
 
+def listing(call: Call) -> Any:
+    """The deployments of the call's team; with `projectId`, of that project alone."""
+    wanted = call.query.get("projectId")
+    projects = {one["id"] for one in in_team(call) if wanted in (None, one["id"], one["name"])}
+    every = call.context.store.all(KIND)
+    found = [name for name, one in every.items() if one["projectId"] in projects]
+    return page(call, "deployments", [_summary(view(call.context, name)) for name in found])
+
+
 def events(call: Call) -> Any:
     """The build's log."""
-    return [{"type": "stdout", "text": line} for line in _load(call)["log"]]
+    found = _load(call)
+    told = {"created": found["createdAt"], "date": found["createdAt"], "deploymentId": found["id"]}
+    info = {"type": "build", "name": f"bld_{found['id'][-9:]}", "entrypoint": "."}
+    told |= {"type": "stdout", "info": info}
+    log = enumerate(found["log"])
+    return [{**told, "id": str(n), "serial": str(n), "text": line} for n, line in log]
 
 
 def view(context: Context, name: str) -> Document:
+    """A deployment as the API shows it."""
     found = context.store.get(KIND, name) or {}
     now = state(context, found)
-    failed = {"errorCode": "BUILD_FAILED", "errorMessage": found["log"][-1]} if now == "ERROR" else {}
-    project = context.store.get(PROJECT, found["projectId"]) or {"domains": {}}
+    project = context.store.get(PROJECT, found["projectId"]) or {"domains": {}, "teamId": None}
     alias = [context.sites.address(found["projectId"]), *project["domains"]]
-    shown = {
-        field: found.get(field) for field in ("id", "projectId", "name", "createdAt", "target", "gitSource", "meta")
-    }
+    fields = ("id", "projectId", "name", "createdAt", "target", "gitSource", "meta")
+    shown = {field: found[field] for field in fields if field in found}
+    if now == "ERROR":
+        shown |= {"errorCode": "BUILD_FAILED", "errorMessage": found["log"][-1]}
     return {
+        **BUILT,
         **shown,
-        **failed,
+        "bootedAt": found["createdAt"],
+        "buildingAt": found["createdAt"],
         "url": f"{found['name']}-{name[-9:]}.vercel.app",
+        "ownerId": owner(project["teamId"]),
         "readyState": now,
+        "status": now,
         "alias": alias if now == "READY" else [],
         "aliasAssigned": now == "READY",
         "aliasError": None,
-        "creator": {"username": "local-user"},
     }
+
+
+def _summary(shown: Document) -> Document:
+    """A deployment as lists show it."""
+    fields = """projectId name url createdAt target meta type creator inspectorUrl readyState
+        aliasAssigned aliasError errorCode errorMessage buildingAt"""
+    summary = {field: shown[field] for field in fields.split() if field in shown}
+    times = {"created": shown["createdAt"]}
+    return {"uid": shown["id"], "state": shown["readyState"], **times, **summary}
 
 
 def _load(call: Call) -> Document:

@@ -4,7 +4,9 @@ from typing import Any
 
 from emulators.rest import Call, RefusedError
 from emulators.store import Document
-from emulators.vercel.projects import KIND, milliseconds
+from emulators.vercel.account import USER
+from emulators.vercel.paging import page
+from emulators.vercel.projects import KIND, identifier, in_team, milliseconds
 
 ELSEWHERE = ".elsewhere.example"
 FIELDS = ("redirect", "redirectStatusCode", "gitBranch", "customEnvironmentId")
@@ -16,7 +18,8 @@ def create(call: Call, project: Document) -> Any:
         message = f"Cannot add {name} since it's already assigned to a project."
         raise RefusedError(409, message, "domain_already_in_use")
     made = {field: call.body.get(field) for field in FIELDS}
-    made |= {"name": name, "projectId": project["id"], "verified": not elsewhere(name), "createdAt": now}
+    made |= {"name": name, "apexName": apex(name), "projectId": project["id"], "createdAt": now}
+    made |= {"verified": not elsewhere(name), "updatedAt": now}
     if elsewhere(name):
         made["verification"] = [challenge(name)]
     project["domains"][name] = made
@@ -30,15 +33,36 @@ def domain(call: Call, project: Document) -> Any:
         raise RefusedError(404, f"The domain {call.path['name']} is not assigned to the project.", "not_found")
     if call.method == "DELETE":
         del project["domains"][found["name"]]
+        return {}
     if call.method == "PATCH":
         found |= {field: call.body[field] for field in FIELDS if field in call.body}
+        found["updatedAt"] = milliseconds(call.context)
     return found
 
 
+def listing(call: Call, project: Document) -> Any:
+    """The domains of one project."""
+    return page(call, "domains", list(project["domains"].values()))
+
+
+def every_domain(call: Call) -> Any:
+    """The domains of the account: the apex of each one that its projects have."""
+    apexes: dict[str, Document] = {}
+    for project in in_team(call):
+        for one in project["domains"].values():
+            apexes.setdefault(one["apexName"], _account_domain(one, project["teamId"]))
+    return page(call, "domains", list(apexes.values()))
+
+
 def configuration(call: Call) -> Any:
-    cname, address = {"rank": 1, "value": "cname.vercel-dns.com."}, {"rank": 1, "value": ["76.76.21.21"]}
     misconfigured = elsewhere(call.path["name"])
-    return {"misconfigured": misconfigured, "recommendedCNAME": [cname], "recommendedIPv4": [address]}
+    return {
+        "misconfigured": misconfigured,
+        "configuredBy": None if misconfigured else "CNAME",
+        "acceptedChallenges": [] if misconfigured else ["http-01"],
+        "recommendedCNAME": [{"rank": 1, "value": "cname.vercel-dns.com."}],
+        "recommendedIPv4": [{"rank": 1, "value": ["76.76.21.21"]}],
+    }
 
 
 def elsewhere(name: str) -> bool:
@@ -46,8 +70,32 @@ def elsewhere(name: str) -> bool:
     return name.endswith(ELSEWHERE)
 
 
+def apex(name: str) -> str:
+    """The registered domain that a name is part of; here always its last two labels."""
+    return ".".join(name.split(".")[-2:])
+
+
 def challenge(name: str) -> Document:
     """The record that proves whose domain it is."""
-    apex = ".".join(name.split(".")[-2:])
-    proof = {"type": "TXT", "domain": f"_vercel.{apex}", "value": f"vc-domain-verify={name},0123456789abcdef"}
+    value = f"vc-domain-verify={name},0123456789abcdef"
+    proof = {"type": "TXT", "domain": f"_vercel.{apex(name)}", "value": value}
     return proof | {"reason": "pending_domain_verification"}
+
+
+def _account_domain(one: Document, team: str | None) -> Document:
+    name = one["apexName"]
+    return {
+        "id": identifier("domain", name),
+        "name": name,
+        "createdAt": one["createdAt"],
+        "boughtAt": None,
+        "expiresAt": None,
+        "creator": {field: USER[field] for field in ("id", "username", "email")},
+        "echMode": "auto",
+        "intendedNameservers": ["ns1.vercel-dns.com", "ns2.vercel-dns.com"],
+        "nameservers": [],
+        "serviceType": "external",
+        "teamId": team,
+        "userId": USER["id"],
+        "verified": one["verified"],
+    }

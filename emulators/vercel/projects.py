@@ -9,6 +9,8 @@ from emulators.context import Context
 from emulators.github.state import find as find_repository
 from emulators.rest import Call, Handler, RefusedError
 from emulators.store import Document
+from emulators.vercel.account import owner
+from emulators.vercel.paging import page
 
 KIND = "vercel.project"
 # What a new project answers beyond what it was given; the provider fails on a missing one.
@@ -41,6 +43,8 @@ RESOURCES: Document = {
     "buildMachineSelection": "fixed",
 }
 HIDDEN = ("variables", "domains", "teamId")
+# Left out of a project until set; Vercel answers null for everything else that is unset.
+LEFT_OUT = ("link", "crons", "gitProviderOptions", "security", "previewDeploymentSuffix")
 
 
 def inside(handler: Callable[[Call, Document], Any]) -> Handler:
@@ -81,8 +85,9 @@ def create(call: Call) -> Any:
 
 
 def listing(call: Call) -> Any:
-    found = [view(one) for one in in_team(call)]
-    return {"projects": found, "pagination": {"count": len(found), "next": None, "prev": None}}
+    """The projects of the call's team; with `search`, those with it in their name."""
+    wanted = call.query.get("search", "")
+    return page(call, "projects", [view(one) for one in in_team(call) if wanted in one["name"]])
 
 
 def read(call: Call, project: Document) -> Any:
@@ -118,7 +123,34 @@ def production_branch(call: Call, project: Document) -> Any:
 
 
 def view(project: Document) -> Document:
-    return {field: value for field, value in project.items() if field not in HIDDEN}
+    """The project as the API shows it."""
+    shown = {field: value for field, value in project.items() if field not in HIDDEN}
+    for field in LEFT_OUT:
+        if shown[field] is None:
+            del shown[field]
+    verified = [one for one in project["domains"].values() if one["verified"]]
+    return {
+        **shown,
+        "accountId": owner(project["teamId"]),
+        "alias": [_alias(one) for one in verified],
+        "defaultResourceConfig": RESOURCES,
+        "deploymentExpiration": {},
+    }
+
+
+def _alias(domain: Document) -> Document:
+    """The production address that a project's domain gives."""
+    return {
+        "domain": domain["name"],
+        "environment": "production",
+        "target": "PRODUCTION",
+        "configuredBy": "CNAME",
+        "createdAt": domain["createdAt"],
+        "deployment": None,
+        "redirect": domain["redirect"],
+        "redirectStatusCode": domain["redirectStatusCode"],
+        "gitBranch": domain["gitBranch"],
+    }
 
 
 def milliseconds(context: Context) -> int:
@@ -140,12 +172,19 @@ def _apply(project: Document, wanted: Document) -> None:
 
 def _link(context: Context, wanted: Document) -> Document:
     """Connect a repository, as Vercel's GitHub app would: one that GitHub does not hold is refused."""
-    owner, _, name = wanted["repo"].partition("/")
+    organization, _, name = wanted["repo"].partition("/")
     found = find_repository(context, wanted["repo"])
     if found is None:
         raise RefusedError(400, f"The repository {wanted['repo']} couldn't be found.", "bad_request")
-    made = {"type": wanted["type"], "org": owner, "repo": name, "repoId": found["id"], "deployHooks": []}
-    return made | {"productionBranch": found["default_branch"]}
+    return {
+        "type": wanted["type"],
+        "org": organization,
+        "repo": name,
+        "repoId": found["id"],
+        "deployHooks": [],
+        "gitCredentialId": "cred_local",
+        "productionBranch": found["default_branch"],
+    }
 
 
 def _check_name(call: Call, name: str) -> None:

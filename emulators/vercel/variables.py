@@ -30,7 +30,7 @@ def create(call: Call, project: Document) -> Any:
 
 
 def listing(call: Call, project: Document) -> Any:
-    found = [_view(one) for one in project["variables"].values()]
+    found = [{**_view(one), "securityIssues": []} for one in project["variables"].values()]
     return {"envs": found, "pagination": {"count": len(found), "next": None, "prev": None}}
 
 
@@ -61,6 +61,9 @@ def _conflict(project: Document, one: Document) -> Document | None:
 
 
 def _view(one: Document) -> Document:
+    """The variable as the API shows it: without unset fields, a sensitive value empty."""
+    shown = {field: value for field, value in one.items() if value is not None}
     sensitive = one["type"] == "sensitive"
-    shown = {**one, "comment": one["comment"] or "", "decrypted": not sensitive}
-    return {field: value for field, value in shown.items() if field != "value" or not sensitive}
+    if sensitive:
+        shown["value"] = ""
+    return {**shown, "comment": one["comment"] or "", "decrypted": not sensitive}

@@ -5,11 +5,7 @@ repository. Only the schemas that an answer refers to are looked at, so that 13 
 """
 
 import json
-import os
 import re
-import subprocess
-import tarfile
-import tempfile
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -18,40 +14,21 @@ from openapi_schema_validator import OAS30ReadValidator
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT4
 
-from emulators.node import node_path, node_program
+from tests.npm import unpacked
 
 PACKAGE = "@octokit/openapi@23.0.2"
-MEMBER = "package/generated/api.github.com.json"
-TOOLS = Path(__file__).parents[2] / ".local/tools"
-DOCUMENT = TOOLS / "octokit-openapi-23.0.2.json"
+MEMBER = "generated/api.github.com.json"
 # What the description leaves out although every route may answer it.
 ANYWHERE = {304, 401, 403, 404, 409, 422, 429}
 
 
-class ContractMissingError(Exception):
-    """GitHub's description cannot be had here; the message says why."""
-
-
 def fetched() -> Path:
-    """The description's file, fetched when it is not there yet."""
-    if DOCUMENT.exists():
-        return DOCUMENT
-    if (npm := node_program("npm")) is None:
-        raise ContractMissingError("npm, which brings GitHub's API description, is not here")
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=TOOLS) as folder:
-        command = [npm, "pack", "--silent", "--pack-destination", folder, PACKAGE]
-        try:
-            subprocess.run(
-                command, env=os.environ | {"PATH": node_path()}, check=True, capture_output=True, timeout=120
-            )
-        except subprocess.SubprocessError:
-            raise ContractMissingError(f"npm could not fetch {PACKAGE}") from None
-        (archive,) = Path(folder).glob("*.tgz")
-        with tarfile.open(archive) as packed:
-            packed.extract(MEMBER, folder, filter="data")
-        Path(folder, MEMBER).replace(DOCUMENT)
-    return DOCUMENT
+    """Return the description's file, fetched when it is not there yet.
+
+    Raises:
+        PackageMissingError: npm is not here, or cannot reach a registry.
+    """
+    return unpacked(PACKAGE, MEMBER) / MEMBER
 
 
 class Contract:

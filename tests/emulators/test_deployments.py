@@ -4,7 +4,6 @@ import base64
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from emulators.context import Context
 from emulators.github import app as github
 from emulators.node import node_program
 from emulators.vercel.app import TOKEN, app
-from tests.emulators.serving import context_in, serve
+from tests.emulators.serving import Clock, context_in, serve
 
 DEV = """
 import { createServer } from "node:http";
@@ -24,19 +23,6 @@ server.listen(0, "127.0.0.1", () => console.log(`http://127.0.0.1:${server.addre
 """
 MODULE = json.dumps({"type": "module"})
 needs_node = pytest.mark.skipif(node_program("node") is None, reason="there is no Node here")
-
-
-class Clock:
-    """Stands still until somebody moves it."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 1, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def pass_by(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class Site:

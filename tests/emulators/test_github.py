@@ -14,8 +14,9 @@ from nacl.public import PublicKey, SealedBox
 from emulators.context import Context
 from emulators.github.account import DEFAULTS, ORGANIZATION
 from emulators.github.app import TOKEN, app
-from tests.emulators.github_contract import Contract, ContractMissingError, fetched
+from tests.emulators.github_contract import Contract, fetched
 from tests.emulators.serving import context_in, serve
+from tests.npm import PackageMissingError
 
 REPOSITORY = f"/repos/{ORGANIZATION}/site"
 
@@ -35,7 +36,7 @@ def url(context: Context) -> Iterator[str]:
 def contract() -> Contract | None:
     try:
         return Contract(fetched())
-    except ContractMissingError:
+    except PackageMissingError:
         return None  # the tests of the contract say so; these claim other things
 
 

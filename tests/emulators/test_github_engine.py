@@ -7,9 +7,10 @@ import pytest
 
 from components.repository import STARTER, read_starter
 from emulators.github.app import ORGANIZATION
-from tests.emulators.github_contract import Contract, ContractMissingError, fetched
+from tests.emulators.github_contract import Contract, fetched
 from tests.emulators.github_trial import NAME, REPOSITORY, Trial, trial
 from tests.emulators.native import ENGINE
+from tests.npm import PackageMissingError
 
 pytestmark = ENGINE
 VARIABLE = "/actions/variables/NEXT_PUBLIC_SUPABASE_URL"
@@ -28,7 +29,7 @@ github.RepositoryEnvironment("production", repository=repository.name, environme
 def contract() -> Contract:
     try:
         return Contract(fetched())
-    except ContractMissingError as missing:
+    except PackageMissingError as missing:
         pytest.skip(str(missing))
 
 

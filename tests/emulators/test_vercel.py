@@ -2,6 +2,8 @@
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -9,8 +11,9 @@ import pytest
 
 from emulators.context import Context
 from emulators.github import app as github
-from emulators.vercel.app import TEAM, TOKEN, app
-from tests.emulators.serving import context_in, serve
+from emulators.vercel.account import TEAM
+from emulators.vercel.app import TOKEN, app
+from tests.emulators.serving import Clock, context_in, serve
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +94,7 @@ def test_only_a_repository_that_github_holds_can_be_linked(
     assert (linked["org"], linked["repo"], linked["productionBranch"]) == (github.ORGANIZATION, "site", "main")
     vercel.patch(f"{project}/branch", json={"branch": "release"}).raise_for_status()
     assert vercel.get(project).json()["link"]["productionBranch"] == "release"
-    assert vercel.delete(f"{project}/link").json()["link"] is None
+    assert "link" not in vercel.delete(f"{project}/link").json()
 
 
 def test_a_variable_of_one_key_and_target_exists_once(vercel: httpx.Client, project: str) -> None:
@@ -138,3 +141,26 @@ def test_a_domain_belongs_to_one_project(vercel: httpx.Client, project: str) -> 
     assert vercel.patch(path, json={"redirect": "acme.example"}).json()["redirect"] == "acme.example"
     assert vercel.get("/v6/domains/www.acme.example/config").json()["misconfigured"] is False
     assert [vercel.delete(path).status_code, vercel.get(path).status_code] == [200, 404]
+
+
+def test_a_list_comes_in_pages_newest_first_and_next_leads_through_all(tmp_path: Path) -> None:
+    clock = Clock()
+    headers = {"Authorization": f"Bearer {TOKEN}"}
+    with (
+        serve(app, replace(context_in(tmp_path), clock=clock)) as url,
+        httpx.Client(base_url=url, headers=headers, trust_env=False) as vercel,
+    ):
+        for number in range(5):
+            clock.pass_by(number % 2)  # two at a time are of one millisecond
+            vercel.post("/v10/projects", json={"name": f"site-{number}"}).raise_for_status()
+        pages, until = [], {}
+        for _ in range(5):
+            answer = vercel.get("/v9/projects", params={"limit": 1, **until}).json()
+            pages.append([one["name"] for one in answer["projects"]])
+            if (following := answer["pagination"]["next"]) is None:
+                break
+            until = {"until": following}
+        assert pages == [["site-3", "site-4"], ["site-1", "site-2"], ["site-0"]]
+        assert vercel.get("/v9/projects", params={"limit": "x"}).status_code == 400
+        found = vercel.get("/v9/projects", params={"search": "-4"}).json()["projects"]
+        assert [one["name"] for one in found] == ["site-4"]

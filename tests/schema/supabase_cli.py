@@ -1,47 +1,24 @@
 """The official Supabase CLI, brought by npm when a test first needs it; it stays under `.local/tools`."""
 
 import json
-import os
 import subprocess
-import tempfile
 from pathlib import Path
 from typing import Any
 
-from emulators.node import node_path, node_program
+from emulators.node import node_path
+from tests.npm import installed
 from tests.schema.conftest import PASSWORD, Database
 
 PACKAGE = "supabase@3.1.0"
-TOOLS = Path(__file__).parents[2] / ".local/tools"
-FOLDER = TOOLS / PACKAGE.replace("@", "-")
-
-
-class CliMissingError(Exception):
-    """The CLI cannot be had here; the message says why."""
 
 
 def fetched() -> Path:
-    """The program, fetched when it is not there yet."""
-    program = FOLDER / "node_modules/.bin/supabase"
-    if program.exists():
-        return program
-    if (npm := node_program("npm")) is None:
-        raise CliMissingError("npm, which brings the Supabase CLI, is not here")
-    TOOLS.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=TOOLS) as folder:
-        command = [npm, "install", "--silent", "--no-audit", "--no-fund", "--prefix", folder, PACKAGE]
-        variables = {**os.environ, "PATH": node_path()}
-        try:
-            subprocess.run(command, env=variables, check=True, capture_output=True, timeout=240)
-        except subprocess.SubprocessError:
-            raise CliMissingError(f"npm could not fetch {PACKAGE}") from None
-        if not program.exists():
-            Path(folder, "node_modules").rename(_made(FOLDER) / "node_modules")
-    return program
+    """Return the program, fetched when it is not there yet.
 
-
-def _made(folder: Path) -> Path:
-    folder.mkdir(exist_ok=True)
-    return folder
+    Raises:
+        PackageMissingError: npm is not here, or cannot reach a registry.
+    """
+    return installed(PACKAGE, scripts=True) / ".bin/supabase"
 
 
 class SupabaseCli:

@@ -8,8 +8,9 @@ import pytest
 from components.schema.apply import apply, read_live
 from components.schema.catalog import compare, read_snapshot
 from components.schema.migrations import SQL, read_migrations
+from tests.npm import PackageMissingError
 from tests.schema.conftest import NewDatabase
-from tests.schema.supabase_cli import CliMissingError, SupabaseCli, fetched
+from tests.schema.supabase_cli import SupabaseCli, fetched
 
 FILES = sorted((SQL / "migrations").glob("*.sql"))
 # It names indexes that no query has used yet, which in a new database is every one.
@@ -20,7 +21,7 @@ EXEMPT = {"unused_index"}
 def cli(tmp_path: Path) -> SupabaseCli:
     try:
         return SupabaseCli(fetched(), tmp_path)
-    except CliMissingError as missing:
+    except PackageMissingError as missing:
         pytest.skip(str(missing))
 
 
