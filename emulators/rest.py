@@ -1,7 +1,8 @@
 """How the GitHub and Vercel emulators are spoken to: one call, its refusals, and the routes to handlers.
 
 A handler is a plain function, so it has the event loop for itself: what it reads, changes and writes back cannot be
-mixed with another request. It returns the content, or a status and the content; 204 has none.
+mixed with another request. It returns the content, or a status and the content, or those and
+headers; 204 has no content.
 """
 
 import hashlib
@@ -22,6 +23,8 @@ from emulators.context import Context
 class RefusedError(Exception):
     """An answer that is an error: status, message, the service's code for it, what else the body holds."""
 
+    headers: Mapping[str, str] = {}
+
     def __init__(self, status: int, message: str, code: str = "", **extra: Any) -> None:
         super().__init__(message)
         self.status, self.message, self.code, self.extra = status, message, code, extra
@@ -29,13 +32,21 @@ class RefusedError(Exception):
 
 @dataclass(frozen=True)
 class Call:
-    """One request, read."""
+    """One request, read.
+
+    Attributes:
+        path: the parameters of the path.
+        base: address that the routes lie under, as the caller wrote it, without a slash at its end.
+        route: path and query below `base`.
+    """
 
     context: Context
     method: str
     path: Mapping[str, str]
     query: QueryParams
     body: Any
+    base: str = ""
+    route: str = ""
 
 
 Handler = Callable[[Call], Any]
@@ -78,7 +89,7 @@ class Service:
                 more = self.headers(request)
                 response = _reply(request, handler(await _call(request)))
             except RefusedError as refused:
-                response = JSONResponse(self.error(refused), refused.status)
+                response = JSONResponse(self.error(refused), refused.status, refused.headers)
             response.headers.update(more)
             return response
 
@@ -90,15 +101,24 @@ async def _call(request: Request) -> Call:
         body = json.loads(await request.body() or b"{}")
     except ValueError:
         raise RefusedError(400, "Problems parsing JSON", "bad_request") from None
-    return Call(request.app.state.context, request.method, request.path_params, request.query_params, body)
+    base = str(request.base_url).rstrip("/") + request.scope["root_path"]
+    return Call(
+        request.app.state.context,
+        request.method,
+        request.path_params,
+        request.query_params,
+        body,
+        base,
+        str(request.url).removeprefix(base),
+    )
 
 
 def _reply(request: Request, answer: Any) -> Response:
     """Answer with an ETag, or with 304 to who has this answer already."""
-    status, content = answer if isinstance(answer, tuple) else (200, answer)
+    status, content, *more = answer if isinstance(answer, tuple) else (200, answer)
     if status == 204:
         return Response(status_code=204)
-    response = JSONResponse(content, status)
+    response = JSONResponse(content, status, *more)
     response.headers["etag"] = f'W/"{hashlib.sha256(bytes(response.body)).hexdigest()}"'
     if request.method == "GET" and request.headers.get("if-none-match") == response.headers["etag"]:
         return Response(status_code=304, headers={"etag": response.headers["etag"]})

@@ -1,44 +1,45 @@
-"""The account behind the token: what its plan offers and what its token may do. Tests and trials switch both.
-
-GET    /_account
-PATCH  /_account    {"plan": "free" or "team", "scopes": ["repo", ...]}
-"""
+"""The account behind the token: its user, its organization, and what plan and token let through."""
 
 from collections.abc import Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.routing import BaseRoute
 
 from emulators.context import Context
 from emulators.github.state import load
-from emulators.github.views import API, addresses, person
-from emulators.rest import Call, Handler, RefusedError, Service
+from emulators.github.switches import USER, account, allows
+from emulators.github.views import API, WEB, organization_as_owner, person
+from emulators.rest import Call, Handler, RefusedError
 from emulators.store import Document
 
-KIND = "github.account"
-USER, ORGANIZATION = "local-user", "local-agency"
-DEFAULTS: Document = {"plan": "team", "scopes": ["repo", "workflow", "delete_repo", "read:org"]}
+ORGANIZATION = "local-agency"
 BEGAN = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
 COUNTS = dict.fromkeys(("public_repos", "public_gists", "followers", "following"), 0)
 PROFILE = dict.fromkeys(("name", "bio", "blog", "company", "email", "hireable", "location"))
-LINKS = "repos events hooks issues members{/member} public_members{/member}"
-
-
-def account(context: Context) -> Document:
-    """Plan and scopes."""
-    return {**DEFAULTS, **(context.store.get(KIND, USER) or {})}
-
-
-def routes() -> list[BaseRoute]:
-    """The route of the switches."""
-    service = Service(lambda request: None, lambda refused: {"message": refused.message})
-    return [service.mount("/_account", [("GET PATCH", "/", _switch)])]
+# What an organization answers to its members only.
+INSIDE: Document = {
+    **dict.fromkeys(("total_private_repos", "owned_private_repos", "private_gists"), 0),
+    **dict.fromkeys(("disk_usage", "collaborators"), 0),
+    "billing_email": "billing@agency.example",
+    "default_repository_permission": "read",
+    "two_factor_requirement_enabled": False,
+    "web_commit_signoff_required": False,
+    "members_allowed_repository_creation_type": "all",
+    "members_can_create_repositories": True,
+    "members_can_create_public_repositories": True,
+    "members_can_create_private_repositories": True,
+    "members_can_create_internal_repositories": False,
+    "members_can_create_pages": True,
+    "members_can_create_public_pages": True,
+    "members_can_create_private_pages": True,
+    "members_can_fork_private_repositories": False,
+}
 
 
 def headers(request: Request) -> dict[str, str]:
-    """What every answer tells about the token."""
-    return {"x-oauth-scopes": ", ".join(account(request.app.state.context)["scopes"])}
+    """What every answer tells about the token; nothing of a fine-grained one."""
+    scopes = account(request.app.state.context)["scopes"]
+    return {} if scopes is None else {"x-oauth-scopes": ", ".join(scopes)}
 
 
 def guarded(check: Callable[[Call], None], handler: Handler) -> Handler:
@@ -65,13 +66,14 @@ def refuse_unpaid(context: Context) -> None:
 
 def may_write(call: Call) -> None:
     """Refuse a file that Actions would run, to a token without the scope for it; GitHub gives no other reason."""
-    if call.path["path"].startswith(".github/workflows/") and "workflow" not in account(call.context)["scopes"]:
+    workflow = call.path["path"].startswith(".github/workflows/")
+    if workflow and not allows(call.context, "workflow"):
         raise RefusedError(404, "Not Found")
 
 
 def may_delete(call: Call) -> None:
     """Refuse to delete a repository to a token without the scope for it."""
-    if call.method == "DELETE" and "delete_repo" not in account(call.context)["scopes"]:
+    if call.method == "DELETE" and not allows(call.context, "delete_repo"):
         raise RefusedError(403, "Must have admin rights to Repository.")
 
 
@@ -80,20 +82,46 @@ def user(call: Call) -> Any:
 
 
 def organization(call: Call) -> Any:
-    login, plan = call.path["org"], account(call.context)["plan"]
-    if login != ORGANIZATION:
-        raise RefusedError(404, "Not Found")
+    login, plan = known_organization(call), account(call.context)["plan"]
     features = dict.fromkeys(("has_organization_projects", "has_repository_projects"), True)
-    own = {**features, **BEGAN, **COUNTS, "description": None, "archived_at": None}
-    plan = {"name": plan, "space": 0, "private_repos": 10_000, "filled_seats": 1, "seats": 1}
+    offer = {"name": plan, "space": 0, "private_repos": 10_000, "filled_seats": 1, "seats": 1}
+    return {
+        **organization_as_owner(login),
+        **features,
+        **BEGAN,
+        **COUNTS,
+        **INSIDE,
+        "type": "Organization",
+        "html_url": f"{WEB}/{login}",
+        "is_verified": False,
+        "archived_at": None,
+        "plan": offer,
+    }
+
+
+def membership(call: Call) -> Any:
+    """The membership of the token's own user in an organization."""
+    if not allows(call.context, "read:org", "write:org", "admin:org"):
+        raise RefusedError(403, "You need at least read:org scope to see a membership.")
+    login = known_organization(call)
     url = f"{API}/orgs/{login}"
-    return {**person(login, "Organization"), **own, "url": url, **addresses(url, LINKS), "plan": plan}
+    return {
+        "url": f"{url}/memberships/{USER}",
+        "state": "active",
+        "role": account(call.context)["role"],
+        "organization_url": url,
+        "organization": organization_as_owner(login),
+        "user": person(USER),
+    }
 
 
-def _switch(call: Call) -> Any:
-    changed = call.body if call.method == "PATCH" else {}
-    if unknown := changed.keys() - DEFAULTS.keys():
-        raise RefusedError(422, f"there is no {', '.join(sorted(unknown))}")
-    found = {**account(call.context), **changed}
-    call.context.store.put(KIND, USER, found)
-    return found
+def known_organization(call: Call) -> str:
+    """Return the organization of the call's path.
+
+    Raises:
+        RefusedError: the token sees no such organization.
+    """
+    login: str = call.path["org"]
+    if login.lower() != ORGANIZATION:
+        raise RefusedError(404, "Not Found")
+    return ORGANIZATION

@@ -51,7 +51,8 @@ def put_environment(call: Call, repository: Document) -> Any:
     name = call.path["name"]
     timer = number(name, "wait_timer")
     wait = {"type": "wait_timer", "wait_timer": call.body.get("wait_timer"), "id": timer, "node_id": f"GA_{timer}"}
-    identifier, full_name = number(str(repository["id"]), name), "{owner}/{repo}".format(**call.path)
+    identifier = number(str(repository["id"]), name)
+    full_name = f"{repository['owner']}/{repository['settings']['name']}"
     made = repository["environments"][name.upper()] = {
         "id": identifier,
         "node_id": f"EN_{identifier}",

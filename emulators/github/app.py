@@ -1,7 +1,8 @@
 """GitHub's REST API, as far as the resources of a client need it, under `/` and under `/api/v3/`.
 
-One token and one organization are known. Any other token gets 401, any other owner 404. What plan and token offer is
-switched at `/_account`.
+One token and one organization are known. Any other token gets 401, any other owner 404. What plan
+and token offer, and which repositories the token sees, is switched at `/_account`. A renamed
+repository is reached by a redirect.
 """
 
 from typing import Any
@@ -11,7 +12,7 @@ from starlette.requests import Request
 
 from emulators import documents
 from emulators.context import Context
-from emulators.github import account, actions, git, repositories
+from emulators.github import account, actions, git, repositories, switches
 from emulators.github.account import ORGANIZATION, guarded, may_delete, may_write, paid
 from emulators.github.state import entry, inside, listing
 from emulators.rest import RefusedError, Service
@@ -27,7 +28,7 @@ def exports(url: str) -> dict[str, str]:
 def app(context: Context) -> Starlette:
     """The GitHub emulator over a store."""
     service = Service(_check, _error, account.headers)
-    apart = [*documents.routes(), *account.routes()]
+    apart = [*documents.routes(), *switches.routes()]
     return service.app(context, *apart, service.mount("/api/v3", TABLE), service.mount("/", TABLE))
 
 
@@ -43,11 +44,14 @@ def _error(refused: RefusedError) -> Any:
 
 
 REPOSITORY = "/repos/{owner}/{repo}"
-TABLE = [
+NUMBERED = "/repositories/{id:int}"  # where redirects of renamed repositories lead
+ROUTES = [
     ("GET", "/user", account.user),
+    ("GET", "/user/memberships/orgs/{org}", account.membership),
+    ("GET", "/user/repos", repositories.of_user),
     ("POST", "/user/repos", repositories.create),
     ("GET", "/orgs/{org}", account.organization),
-    ("GET", "/orgs/{org}/repos", repositories.listing),
+    ("GET", "/orgs/{org}/repos", repositories.of_organization),
     ("POST", "/orgs/{org}/repos", repositories.create),
     ("GET PATCH DELETE", REPOSITORY, guarded(may_delete, repositories.repository)),
     ("POST", f"{REPOSITORY}/generate", repositories.generate),
@@ -62,7 +66,7 @@ TABLE = [
     ("POST", f"{REPOSITORY}/rulesets", guarded(paid, inside(actions.put_ruleset))),
     ("PUT", f"{REPOSITORY}/rulesets/{{name}}", guarded(paid, inside(actions.put_ruleset))),
     ("GET DELETE", f"{REPOSITORY}/rulesets/{{name}}", guarded(paid, entry("rulesets"))),
-    ("GET", f"{REPOSITORY}/actions/variables", listing("variables")),
+    ("GET", f"{REPOSITORY}/actions/variables", listing("variables", per_page=10)),
     ("POST", f"{REPOSITORY}/actions/variables", inside(actions.create_variable)),
     ("PATCH", f"{REPOSITORY}/actions/variables/{{name}}", inside(actions.update_variable)),
     ("GET DELETE", f"{REPOSITORY}/actions/variables/{{name}}", entry("variables")),
@@ -72,4 +76,9 @@ TABLE = [
     ("GET DELETE", f"{REPOSITORY}/actions/secrets/{{name}}", entry("secrets")),
     ("PUT", f"{REPOSITORY}/environments/{{name}}", inside(actions.put_environment)),
     ("GET DELETE", f"{REPOSITORY}/environments/{{name}}", entry("environments")),
+]
+TABLE = ROUTES + [
+    (methods, path.replace(REPOSITORY, NUMBERED), handler)
+    for methods, path, handler in ROUTES
+    if path.startswith(REPOSITORY)
 ]

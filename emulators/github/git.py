@@ -7,11 +7,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from emulators.context import Context
+from emulators.github.paging import page
 from emulators.github.state import number, timestamp
 from emulators.github.views import API, WEB, addresses, person
 from emulators.rest import Call, RefusedError
 from emulators.store import Document
 
+UNSIGNED = {"verified": False, "reason": "unsigned", "signature": None, "payload": None}
 AUTHOR = {"name": "local-user", "email": "local-user@users.noreply.github.com"}
 
 
@@ -51,7 +53,7 @@ def rename_branch(call: Call, repository: Document) -> Any:
     old, new = call.path["branch"], call.body.get("new_name", "")
     if old not in repository["branches"]:
         raise RefusedError(404, "Branch not found")
-    if not new or (new != old and new in repository["branches"]):
+    if not new or new in repository["branches"]:
         raise RefusedError(422, f"Branch {new} already exists" if new else "new_name is missing")
     repository["branches"][new] = repository["branches"].pop(old)
     if repository["default_branch"] == old:
@@ -86,7 +88,7 @@ def list_commits(call: Call, repository: Document) -> Any:
         if not path or current["tree"].get(path) != (parent["tree"].get(path) if parent else None):
             found.append(_view(repository, current))
         current = parent
-    return found
+    return 200, *page(call, found)
 
 
 def read_file(call: Call, repository: Document) -> Any:
@@ -97,10 +99,12 @@ def read_file(call: Call, repository: Document) -> Any:
     if path in head["tree"]:
         encoded = {"encoding": "base64", "content": repository["blobs"][head["tree"][path]]}
         return {**_entry(repository, ref, path, head["tree"][path]), **encoded}
-    folder = [name for name in head["tree"] if name.startswith(f"{path}/" if path else "")]
-    if not folder:
+    prefix = f"{path}/" if path else ""
+    inside = [name.removeprefix(prefix) for name in head["tree"] if name.startswith(prefix)]
+    if not inside:
         raise RefusedError(404, "Not Found")
-    return [_entry(repository, ref, name, head["tree"][name]) for name in folder]
+    children = dict.fromkeys(name.partition("/")[0] for name in inside)
+    return [_child(repository, ref, head, f"{prefix}{name}") for name in children]
 
 
 def write_file(call: Call, repository: Document) -> Any:
@@ -123,7 +127,7 @@ def write_file(call: Call, repository: Document) -> Any:
         raise RefusedError(422, "content is not valid Base64") from None
     made = commit(call.context, repository, branch, call.body.get("message") or f"Update {path}", {path: content})
     entry = None if removing else _entry(repository, branch, path, made["tree"][path])
-    return 200 if old else 201, {"content": entry, "commit": {"sha": made["sha"], **_view(repository, made)["commit"]}}
+    return 200 if old else 201, {"content": entry, "commit": _written(repository, made)}
 
 
 def _head(repository: Document, ref: str) -> Document | None:
@@ -133,19 +137,37 @@ def _head(repository: Document, ref: str) -> Document | None:
 
 
 def _entry(repository: Document, ref: str, path: str, sha: str) -> Document:
+    """A file without its content."""
+    _, web = _places(repository)
+    return {
+        **_content_links(repository, ref, path, sha, "blob"),
+        "type": "file",
+        "size": len(base64.b64decode(repository["blobs"][sha])),
+        "download_url": f"{web}/raw/{ref}/{path}",
+    }
+
+
+def _child(repository: Document, ref: str, head: Document, path: str) -> Document:
+    """A file or a folder as the list of its folder shows it."""
+    if path in head["tree"]:
+        return _entry(repository, ref, path, head["tree"][path])
+    below = {name: sha for name, sha in head["tree"].items() if name.startswith(f"{path}/")}
+    links = _content_links(repository, ref, path, _hash("tree", repr(below).encode()), "tree")
+    return {**links, "type": "dir", "size": 0, "download_url": None}
+
+
+def _content_links(repository: Document, ref: str, path: str, sha: str, kind: str) -> Document:
+    """Name, hash and addresses of a file (`blob`) or a folder (`tree`)."""
     api, web = _places(repository)
     links = {
         "url": f"{api}/contents/{path}?ref={ref}",
-        "html_url": f"{web}/blob/{ref}/{path}",
-        "git_url": f"{api}/git/blobs/{sha}",
+        "html_url": f"{web}/{kind}/{ref}/{path}",
+        "git_url": f"{api}/git/{kind}s/{sha}",
     }
     return {
-        "type": "file",
         "name": path.rpartition("/")[2],
         "path": path,
         "sha": sha,
-        "size": len(base64.b64decode(repository["blobs"][sha])),
-        "download_url": f"{web}/raw/{ref}/{path}",
         "_links": {"self": links["url"], "git": links["git_url"], "html": links["html_url"]},
         **links,
     }
@@ -186,6 +208,14 @@ def _view(repository: Document, made: Document) -> Document:
         "html_url": f"{page}/{made['sha']}",
         **addresses(f"{url}/{made['sha']}", "comments"),
     }
+
+
+def _written(repository: Document, made: Document) -> Document:
+    """A commit as the answer to a written file shows it: Git's own part of it."""
+    whole = _view(repository, made)
+    part = {name: value for name, value in whole["commit"].items() if name != "comment_count"}
+    outside = {name: whole[name] for name in ("sha", "node_id", "html_url", "parents")}
+    return {**part, **outside, "verification": UNSIGNED}
 
 
 def _change(old: str | None, new: str | None, path: str, url: str) -> Document:

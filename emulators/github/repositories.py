@@ -1,12 +1,15 @@
 """Repositories: create, from a template too, read, change, rename, archive, delete."""
 
+import itertools
 import re
 from typing import Any
 
 from emulators.context import Context
 from emulators.github import git
-from emulators.github.account import USER
-from emulators.github.state import KIND, find, key, load, number, save, timestamp
+from emulators.github.account import ORGANIZATION, known_organization
+from emulators.github.paging import page
+from emulators.github.state import KIND, find, key, load, number, rename, save, timestamp, visible
+from emulators.github.switches import USER
 from emulators.github.views import person, places
 from emulators.rest import Call, RefusedError
 from emulators.store import Document
@@ -28,11 +31,13 @@ DEFAULTS: Document = {
 }
 COUNTS = """forks forks_count network_count open_issues open_issues_count size stargazers_count subscribers_count
     watchers watchers_count"""
+PERMISSIONS = ("admin", "maintain", "push", "triage", "pull")
 PARTS = ("branches", "commits", "blobs", "rulesets", "variables", "secrets", "environments")
 
 
 def create(call: Call) -> Any:
-    repository = _new(call.context, call.path.get("org", USER), call.body)
+    owner = known_organization(call) if "org" in call.path else USER
+    repository = _new(call.context, owner, call.body)
     if call.body.get("auto_init"):
         text = f"# {call.body['name']}\n{call.body.get('description') or ''}"
         git.commit(call.context, repository, "main", "Initial commit", {"README.md": text.encode()})
@@ -45,7 +50,10 @@ def generate(call: Call) -> Any:
     template = load(call)
     if not template["settings"]["is_template"]:
         raise RefusedError(404, "Not Found")
-    repository = _new(call.context, call.body.get("owner") or USER, call.body)
+    owner = call.body.get("owner") or USER
+    if owner not in (USER, ORGANIZATION):
+        raise RefusedError(404, "Not Found")
+    repository = _new(call.context, owner, call.body)
     repository["template"] = view(template)
     branch = repository["default_branch"] = template["default_branch"]
     git.commit(call.context, repository, branch, "Initial commit", git.files(template, branch))
@@ -53,8 +61,20 @@ def generate(call: Call) -> Any:
     return 201, view(repository)
 
 
-def listing(call: Call) -> Any:
-    return [view(one) for one in call.context.store.all(KIND).values() if one["owner"] == call.path["org"]]
+def of_organization(call: Call) -> Any:
+    """The organization's repositories that the token may see."""
+    owner = known_organization(call)
+    shown, links = page(call, [one for one in visible(call.context) if one["owner"] == owner])
+    return 200, [view(one) for one in shown], links
+
+
+def of_user(call: Call) -> Any:
+    """The repositories that the token's user reaches, by owning them or by the organization."""
+    wanted = call.query.get("affiliation", "owner,collaborator,organization_member").split(",")
+    owners = {"owner": USER, "organization_member": ORGANIZATION}
+    reached = {owners[one] for one in wanted if one in owners}
+    shown, links = page(call, [one for one in visible(call.context) if one["owner"] in reached])
+    return 200, [view(one) for one in shown], links
 
 
 def repository(call: Call) -> Any:
@@ -65,7 +85,8 @@ def repository(call: Call) -> Any:
         return 204, None
     if call.method == "PATCH":
         _change(call, found)
-    return view(found)
+        return view(found)
+    return {**view(found), "temp_clone_token": ""}
 
 
 def view(found: Document) -> Document:
@@ -85,11 +106,13 @@ def view(found: Document) -> Document:
         "license": None,
         "disabled": False,
         "fork": False,
-        "permissions": {"admin": True, "push": True, "pull": True},
+        "permissions": dict.fromkeys(PERMISSIONS, True),
+        "use_squash_pr_title_as_default": False,
         "security_and_analysis": {"secret_scanning": {"status": "disabled"}},
         "created_at": found["created_at"],
         "updated_at": found["updated_at"],
         "pushed_at": found["updated_at"],
+        **({"organization": person(found["owner"], kind)} if kind == "Organization" else {}),
         **({"template_repository": found["template"]} if "template" in found else {}),
     }
 
@@ -98,10 +121,22 @@ def _new(context: Context, owner: str, wanted: Document) -> Document:
     name = str(wanted.get("name", ""))
     _check_name(context, owner, name)
     now = timestamp(context)
-    made: Document = {"id": number(owner, name, now), "owner": owner, "default_branch": "main", "created_at": now}
+    made: Document = {
+        "id": _unused_id(context, owner, name, now),
+        "owner": owner,
+        "default_branch": "main",
+        "created_at": now,
+    }
     made |= {"settings": {**DEFAULTS, "name": name}, **{part: {} for part in PARTS}}
     _apply(made["settings"], wanted)
     return made
+
+
+def _unused_id(context: Context, *parts: str) -> int:
+    """A number that no repository has; a name may be taken again within the same second."""
+    taken = {one["id"] for one in context.store.all(KIND).values()}
+    numbers = (number(*parts, str(attempt)) for attempt in itertools.count())
+    return next(one for one in numbers if one not in taken)
 
 
 def _change(call: Call, found: Document) -> None:
@@ -114,7 +149,7 @@ def _change(call: Call, found: Document) -> None:
     name = wanted.get("name") or settings["name"]
     if name.lower() != settings["name"].lower():
         _check_name(call.context, found["owner"], name)
-        call.context.store.delete(KIND, key(found))
+        rename(call.context, found, name)
     _apply(settings, wanted)
     save(call.context, found)
 

@@ -9,6 +9,7 @@ API = "https://api.github.com"
 WEB = "https://github.com"
 PERSON = """followers following{/other_user} gists{/gist_id} starred{/owner}{/repo} subscriptions repos
     events{/privacy} received_events"""
+ORGANIZATION_LINKS = "repos events hooks issues members{/member} public_members{/member}"
 # name of the field without `_url` -> its path below the repository's own, where that is not the name itself
 INSIDE = """archive=/{archive_format}{/ref} assignees{/user} blobs=/git/blobs{/sha} branches{/branch}
     collaborators{/collaborator} comments{/number} commits{/sha} compare/{base}...{head} contents/{+path} contributors
@@ -35,6 +36,20 @@ def person(login: str, kind: str = "User") -> Document:
     avatar = {"avatar_url": f"https://avatars.githubusercontent.com/u/{own['id']}", "gravatar_id": ""}
     links = {"url": url, "html_url": f"{WEB}/{login}", "organizations_url": f"{url}/orgs"}
     return {**own, **avatar, **links, **addresses(url, PERSON)}
+
+
+def organization_as_owner(login: str) -> Document:
+    """An organization as memberships and its own page refer to it."""
+    url = f"{API}/orgs/{login}"
+    return {
+        "login": login,
+        "id": number(login),
+        "node_id": f"O_{number(login)}",
+        "url": url,
+        "avatar_url": f"https://avatars.githubusercontent.com/u/{number(login)}",
+        "description": None,
+        **addresses(url, ORGANIZATION_LINKS),
+    }
 
 
 def places(full_name: str) -> Document:

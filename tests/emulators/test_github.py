@@ -12,8 +12,9 @@ import pytest
 from nacl.public import PublicKey, SealedBox
 
 from emulators.context import Context
-from emulators.github.account import DEFAULTS, ORGANIZATION
+from emulators.github.account import ORGANIZATION
 from emulators.github.app import TOKEN, app
+from emulators.github.switches import DEFAULTS
 from tests.emulators.github_contract import Contract, fetched
 from tests.emulators.serving import context_in, serve
 from tests.npm import PackageMissingError
@@ -54,7 +55,7 @@ def github(url: str, contract: Contract | None) -> Iterator[httpx.Client]:
     hooks = {"response": [judge]}
     with httpx.Client(base_url=f"{url}/api/v3", headers=headers, trust_env=False, event_hooks=hooks) as client:
         yield client
-        for one in client.get(f"/orgs/{ORGANIZATION}/repos").json():
+        for one in client.get("/user/repos", params={"per_page": 100}).json():
             client.delete(f"/repos/{one['full_name']}")
     assert faults == []
 
@@ -100,7 +101,43 @@ def test_a_change_is_seen_and_an_unchanged_repository_is_304(github: httpx.Clien
 def test_a_renamed_repository_is_the_same_one(github: httpx.Client, site: dict[str, Any]) -> None:
     github.patch(REPOSITORY, json={"name": "renamed"}).raise_for_status()
     assert github.get(f"/repos/{ORGANIZATION}/renamed").json()["id"] == site["id"]
-    assert github.get(REPOSITORY).status_code == 404
+
+
+def test_the_old_name_of_a_repository_leads_to_it(github: httpx.Client, site: dict[str, Any]) -> None:
+    github.patch(REPOSITORY, json={"name": "renamed"}).raise_for_status()
+    address = f"{github.base_url}repositories/{site['id']}"
+    readme = f"{REPOSITORY}/contents/README.md?ref=main"
+    moved = [
+        github.get(REPOSITORY),
+        github.patch(REPOSITORY, json={"description": "Changed"}),
+        github.get(readme),
+    ]
+    assert [one.status_code for one in moved] == [301, 307, 301]
+    assert [one.headers["location"] for one in moved] == [
+        address,
+        address,
+        f"{address}/contents/README.md?ref=main",
+    ]
+    assert moved[0].json()["message"] == "Moved Permanently"
+
+    answer = github.patch(REPOSITORY, json={"description": "Changed"}, follow_redirects=True)
+    changed = answer.json()
+    assert (changed["name"], changed["description"]) == ("renamed", "Changed")
+    assert github.get(readme, follow_redirects=True).json()["name"] == "README.md"
+    assert github.get(f"/repositories/{site['id'] + 1}").status_code == 404
+
+
+def test_a_redirect_ends_when_another_repository_takes_the_name_or_the_renamed_one_is_gone(
+    github: httpx.Client, site: dict[str, Any]
+) -> None:
+    organization = f"/orgs/{ORGANIZATION}/repos"
+    for name in ("second", "third"):  # a chain of names leads to the newest
+        github.patch(REPOSITORY, json={"name": name}, follow_redirects=True).raise_for_status()
+    assert github.get(REPOSITORY, follow_redirects=True).json()["name"] == "third"
+    other = github.post(organization, json={"name": "site"}).json()
+    assert github.get(REPOSITORY).json()["id"] == other["id"] != site["id"]
+    github.delete(f"/repos/{ORGANIZATION}/third")
+    assert github.get(f"/repos/{ORGANIZATION}/second").status_code == 404
 
 
 def test_an_archived_repository_refuses_writes_and_keeps_its_files(github: httpx.Client, site: dict[str, Any]) -> None:
@@ -121,7 +158,9 @@ def test_a_file_has_gits_own_hash_and_its_commit_can_be_read(github: httpx.Clien
     commit = github.get(f"{REPOSITORY}/commits/{put.json()['commit']['sha']}").json()
     assert commit["commit"]["message"] == "Add"
     assert [one["commit"]["message"] for one in github.get(f"{REPOSITORY}/commits").json()] == ["Add", "Initial commit"]
-    assert [one["path"] for one in github.get(f"{REPOSITORY}/contents/").json()] == ["README.md", "a/b.txt"]
+    listed = [(one["type"], one["path"]) for one in github.get(f"{REPOSITORY}/contents/").json()]
+    assert listed == [("file", "README.md"), ("dir", "a")]
+    assert [one["path"] for one in github.get(f"{REPOSITORY}/contents/a").json()] == ["a/b.txt"]
 
 
 def test_replacing_or_deleting_a_file_needs_its_present_hash(github: httpx.Client, site: dict[str, Any]) -> None:
@@ -143,7 +182,10 @@ def test_a_branch_that_is_not_there_is_404_and_a_renamed_default_branch_stays_de
     assert github.get(f"{REPOSITORY}/branches/other").json()["message"] == "Branch not found"
     body = {"message": "m", "content": encoded("a"), "branch": "other"}
     assert github.put(f"{REPOSITORY}/contents/a", json=body).status_code == 404
-    assert github.post(f"{REPOSITORY}/branches/main/rename", json={"new_name": "trunk"}).status_code == 201
+    rename = f"{REPOSITORY}/branches/main/rename"
+    refused = github.post(rename, json={"new_name": "main"})
+    assert (refused.status_code, refused.json()["message"]) == (422, "Branch main already exists")
+    assert github.post(rename, json={"new_name": "trunk"}).status_code == 201
     assert github.get(REPOSITORY).json()["default_branch"] == "trunk"
 
 
@@ -260,6 +302,86 @@ def test_a_second_branch_can_be_made_the_default_and_one_that_is_not_there_canno
     reference = {"ref": "refs/heads/develop", "sha": head}
     assert [github.post(f"{REPOSITORY}/git/refs", json=reference).status_code for _ in "12"] == [201, 422]
     assert github.patch(REPOSITORY, json={"default_branch": "develop"}).json()["default_branch"] == "develop"
+
+
+def pages(github: httpx.Client, path: str, **query: Any) -> list[list[str]]:
+    """Names of the repositories of each page, following the links."""
+    answer = github.get(path, params=query)
+    found = [[one["name"] for one in answer.json()]]
+    while "next" in answer.links:
+        answer = github.get(answer.links["next"]["url"])
+        found.append([one["name"] for one in answer.json()])
+    return found
+
+
+def test_lists_hold_every_repository_of_the_owner_page_by_page(github: httpx.Client) -> None:
+    for number in range(5):
+        made = github.post(f"/orgs/{ORGANIZATION}/repos", json={"name": f"site-{number}"})
+        made.raise_for_status()
+    github.post("/user/repos", json={"name": "own"}).raise_for_status()
+    organization = f"/orgs/{ORGANIZATION}/repos"
+    names = [f"site-{number}" for number in range(5)]
+    assert pages(github, organization, per_page=2) == [names[:2], names[2:4], names[4:]]
+    assert pages(github, organization) == [names]
+    assert pages(github, "/user/repos", per_page=5) == [names, ["own"]]
+    assert pages(github, "/user/repos", affiliation="owner") == [["own"]]
+    last = github.get(organization, params={"per_page": 2, "page": 3})
+    places = {name: link["url"][-1] for name, link in last.links.items()}
+    assert places == {"prev": "2", "first": "1"}
+    assert github.get("/orgs/other/repos").status_code == 404
+    assert github.post("/orgs/other/repos", json={"name": "site"}).status_code == 404
+
+
+def test_thirty_repositories_fill_a_page_where_nobody_says_how_many(github: httpx.Client) -> None:
+    for number in range(31):
+        body = {"name": f"site-{number}"}
+        github.post(f"/orgs/{ORGANIZATION}/repos", json=body).raise_for_status()
+    assert [len(page) for page in pages(github, f"/orgs/{ORGANIZATION}/repos")] == [30, 1]
+
+
+def test_a_repository_that_the_token_may_not_see_is_404_and_in_no_list_and_its_name_is_taken(
+    github: httpx.Client, site: dict[str, Any], switch: Callable[..., None]
+) -> None:
+    github.post(f"/orgs/{ORGANIZATION}/repos", json={"name": "other"}).raise_for_status()
+    github.patch(REPOSITORY, json={"name": "moved"}).raise_for_status()
+    switch(hidden=[f"{ORGANIZATION}/moved"])
+    blind = [f"/repos/{ORGANIZATION}/moved", REPOSITORY, f"/repositories/{site['id']}"]
+    blind += [f"{path}/contents/README.md" for path in blind]
+    assert {github.get(path).status_code for path in blind} == {404}
+    assert github.patch(REPOSITORY, json={"description": "x"}).status_code == 404
+    assert pages(github, f"/orgs/{ORGANIZATION}/repos") == [["other"]]
+    assert pages(github, "/user/repos") == [["other"]]
+    taken = github.post(f"/orgs/{ORGANIZATION}/repos", json={"name": "moved"})
+    assert taken.json()["errors"][0]["message"] == "name already exists on this account"
+    switch(hidden=[])
+    assert github.get(f"/repos/{ORGANIZATION}/moved").json()["id"] == site["id"]
+
+
+def test_a_membership_tells_the_role_to_a_token_that_may_ask(
+    github: httpx.Client, url: str, switch: Callable[..., None]
+) -> None:
+    path = f"/user/memberships/orgs/{ORGANIZATION}"
+    roles = []
+    for role in ("admin", "member"):
+        switch(role=role)
+        roles.append((github.get(path).json()["state"], github.get(path).json()["role"]))
+    assert roles == [("active", "admin"), ("active", "member")]
+    assert github.get("/user/memberships/orgs/other").status_code == 404
+    switch(scopes=["repo"])
+    assert github.get(path).status_code == 403
+    wrong = httpx.patch(f"{url}/_account/", json={"role": "owner"}, trust_env=False)
+    assert wrong.status_code == 422
+
+
+def test_a_fine_grained_token_has_no_scopes_and_its_answers_name_none(
+    github: httpx.Client, site: dict[str, Any], switch: Callable[..., None]
+) -> None:
+    switch(scopes=None)
+    assert "x-oauth-scopes" not in github.get("/user").headers
+    file = {"message": "m", "content": encoded("a")}
+    workflow = f"{REPOSITORY}/contents/.github/workflows/a.yml"
+    assert github.put(workflow, json=file).status_code == 201
+    assert github.delete(REPOSITORY).status_code == 204
 
 
 def test_github_describes_every_answer_of_these_tests(contract: Contract | None) -> None:
