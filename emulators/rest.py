@@ -79,7 +79,11 @@ class Service:
 
     def mount(self, prefix: str, table: Table) -> Mount:
         """The routes of a table of methods, path and handler, under a prefix."""
-        return Mount(prefix, routes=[Route(path, self._endpoint(run), methods=how.split()) for how, path, run in table])
+        return Mount(prefix, routes=self.routes(table))
+
+    def routes(self, table: Table) -> list[Route]:
+        """The routes of a table of methods, path and handler."""
+        return [Route(path, self._endpoint(run), methods=how.split()) for how, path, run in table]
 
     def _endpoint(self, handler: Handler) -> Callable[[Request], Any]:
         async def endpoint(request: Request) -> Response:

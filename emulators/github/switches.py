@@ -7,6 +7,7 @@ PATCH  /_account    {"plan": "free" or "team",
                      "role": "admin" or "member", of the token's user in the organization}
 """
 
+from collections.abc import Sequence
 from typing import Any
 
 from starlette.routing import BaseRoute
@@ -43,10 +44,10 @@ def hides(context: Context, full_name: str) -> bool:
     return any(name.lower() in names for name in account(context)["hidden"])
 
 
-def routes() -> list[BaseRoute]:
-    """The route of the switches."""
+def routes() -> Sequence[BaseRoute]:
+    """The route of the switches, with and without a slash at its end."""
     service = Service(lambda request: None, lambda refused: {"message": refused.message})
-    return [service.mount("/_account", [("GET PATCH", "/", _switch)])]
+    return service.routes([("GET PATCH", path, _switch) for path in ("/_account", "/_account/")])
 
 
 def _switch(call: Call) -> Any:

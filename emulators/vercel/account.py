@@ -34,6 +34,14 @@ TEAM: Document = {
     "creatorId": USER["id"],
     "description": None,
     "stagingPrefix": "local-agency",
+    "membership": {
+        "confirmed": True,
+        "created": BEGAN,
+        "createdAt": BEGAN,
+        "role": "OWNER",
+        "teamId": "team_local",
+        "uid": USER["id"],
+    },
 }
 TOKEN: Document = {
     "id": "token_local",
