@@ -27,6 +27,7 @@ made = repository.declare_repository(settings, api_url="https://x.example", publ
 site.declare_site(
     settings, repository_full_name=made.full_name, repository_content=made.content, commits=made.commits,
     api_url="https://x.example", publishable_key="p", secret_key=pulumi.Output.secret("made-up-secret"),
+    secret_key_id="key-1",
     parent=parent,
 )
 """
