@@ -32,6 +32,11 @@ select c.conrelid::regclass::text, c.confrelid::regclass::text from pg_constrain
 where c.contype = 'f' and c.connamespace = 'public'::regnamespace and c.confrelid <> c.conrelid
 order by 1, 2
 """
+# Triggers that judge what is new: carried rows are history, and keep the values they have.
+JUDGES = ("email_sends_recipient", "organizations_timezone", "users_timezone")
+JUDGED = """
+select format('alter table %%s %%s trigger %%I', tgrelid::regclass, %s::text, tgname) from pg_trigger where tgname = any(%s)
+"""
 LEFT = """
 select whole, subject, count(*) from before_baseline.left_behind
 where relation = %s group by whole, subject order by whole desc, subject
@@ -90,8 +95,10 @@ def take_over(connection: psycopg.Connection[Any], columns: Columns) -> list[str
         again = connection.execute("select to_regnamespace('before_baseline') is not null").fetchone() == (True,)
         report = [] if again else _replace(connection, {row.version for row in rows})
         connection.execute("set local search_path = ''; set constraints all immediate")
+        _switch(connection, "disable")
         for table in _order(connection):
             report += _carry(connection, table, columns.get(table, {}), again=again)
+        _switch(connection, "enable")
     except psycopg.Error as error:
         raise database_error(error, "Nothing was changed.") from error
     return report
@@ -137,6 +144,12 @@ def _replace(connection: psycopg.Connection[Any], recorded: set[str]) -> list[st
     if found.security:
         raise OperatorError(f"security would not be as reviewed: {', '.join(found.security)}", "database")
     return [f"{name}: not ours, may rely on the old tables" for name in found.foreign]
+
+
+def _switch(connection: psycopg.Connection[Any], verb: str) -> None:
+    """Disable or enable the triggers that judge new rows."""
+    for (command,) in connection.execute(JUDGED, (verb, list(JUDGES))).fetchall():
+        connection.execute(command)
 
 
 def _order(connection: psycopg.Connection[Any]) -> list[str]:

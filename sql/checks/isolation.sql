@@ -47,8 +47,8 @@ begin
   select id into member_id from public.users u where u.organization_id = organization and email like 'member@%';
   insert into public.companies (organization_id, owner_id, name)
     values (organization, owner_id, 'Company') returning id into company_id;
-  insert into public.contacts (organization_id, company_id, owner_id, email)
-    values (organization, company_id, owner_id, 'contact@isolation.invalid') returning id into contact_id;
+  insert into public.contacts (organization_id, company_id, owner_id, email, marketing_consent, consent_at)
+    values (organization, company_id, owner_id, 'contact@isolation.invalid', true, now()) returning id into contact_id;
   insert into public.deals (organization_id, company_id, contact_id, owner_id, title)
     values (organization, company_id, contact_id, owner_id, 'Deal') returning id into deal_id;
   insert into public.activities (organization_id, contact_id, company_id, deal_id, user_id, kind, subject)
