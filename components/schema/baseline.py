@@ -35,7 +35,8 @@ order by 1, 2
 # Triggers that judge what is new: carried rows are history, and keep the values they have.
 JUDGES = ("email_sends_recipient", "organizations_timezone", "users_timezone")
 JUDGED = """
-select format('alter table %%s %%s trigger %%I', tgrelid::regclass, %s::text, tgname) from pg_trigger where tgname = any(%s)
+select format('alter table %%s %%s trigger %%I', tgrelid::regclass, %s::text, tgname) from pg_trigger
+where tgname = any(%s)
 """
 LEFT = """
 select whole, subject, count(*) from before_baseline.left_behind
