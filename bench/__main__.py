@@ -3,7 +3,7 @@
 import importlib
 import sys
 
-BENCHMARKS = ("schema", "upgrade", "isolation", "client", "requests")
+BENCHMARKS = ("schema", "upgrade", "isolation", "crm", "client", "requests")
 
 
 def main(chosen: list[str]) -> int:
