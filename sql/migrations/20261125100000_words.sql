@@ -26,7 +26,8 @@ begin
   end if;
   return array(
     select number
-    from regexp_matches(content, '(?:^|[^[:alnum:]+])(\+?[0-9](?:[ \u00a0./()-]{0,3}[0-9]){6,})(?![[:alnum:]])', 'g') run,
+    from regexp_matches(content,
+        '(?:^|[^[:alnum:]+])(\+?[0-9](?:[ \u00a0./()-]{0,3}[0-9]){6,})(?![[:alnum:]])', 'g') run,
       regexp_replace(run[1], '\(0\)', '', 'g') dialled,
       regexp_replace(regexp_replace(dialled, '[^0-9+]', '', 'g'), '^00', '+') number
     where length(ltrim(number, '+')) between 7 and 15
@@ -54,7 +55,8 @@ create function private.addresses(content text) returns text[]
 language plpgsql immutable parallel safe set search_path = '' as $$
 begin
   return array(
-    select distinct rtrim(run[1], '.-') from regexp_matches(content, '([^[:space:]<>()"\[\],;:@]+@[[:alnum:].-]+)', 'g') run
+    select distinct rtrim(run[1], '.-')
+    from regexp_matches(content, '([^[:space:]<>()"\[\],;:@]+@[[:alnum:].-]+)', 'g') run
   );
 end
 $$;

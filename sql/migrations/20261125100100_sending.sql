@@ -71,7 +71,8 @@ begin
   ),
   kept as (
     insert into private.detached_sends (send_id, organization_id, campaign_id, provider_message_id)
-    select id, organization_id, case when again then campaign_id end, case when same_message then provider_message_id end
+    select id, organization_id, case when again then campaign_id end,
+      case when same_message then provider_message_id end
     from numbered where again or same_message
     on conflict (send_id) do update
       set campaign_id = coalesce(excluded.campaign_id, detached_sends.campaign_id),
@@ -98,8 +99,8 @@ update public.contacts c set marketing_consent = false
 --
 -- Why an address must not be sent to; null when it may be. A mail that has neither campaign, sequence nor contact and
 -- goes to nobody among the contacts is not marketing, and needs no consent.
-create function private.refusal(organization uuid, contact uuid, address text, campaign uuid, sequence uuid) returns text
-language plpgsql set search_path = '' as $$
+create function private.refusal(organization uuid, contact uuid, address text, campaign uuid, sequence uuid)
+returns text language plpgsql set search_path = '' as $$
 declare
   erased text := private.fingerprint(address);
   consents boolean := (
@@ -112,8 +113,8 @@ begin
   elsif exists (
     select from public.email_unsubscribes
     where organization_id = organization and (email in (address, erased) or contact_id = contact)
-      and (scope = 'all' or scope = 'marketing' and (campaign is not null or sequence is not null or consents is not null)
-        or scope = 'sequence' and sequence is not null)
+      and (scope = 'all' or scope = 'sequence' and sequence is not null
+        or scope = 'marketing' and (campaign is not null or sequence is not null or consents is not null))
   ) then
     return 'unsubscribed';
   elsif not coalesce(consents, campaign is null and sequence is null) then

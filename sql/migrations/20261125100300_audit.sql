@@ -1,5 +1,5 @@
 -- Each change of contacts, companies, deals and members leaves an entry in the history that the database itself writes:
--- who, when, which row, and which columns, but none of their values, so that there is nothing in it to erase but the id.
+-- who, when, which row, and which columns, but none of their values: nothing in it is to be erased but the row's id.
 alter table public.audit_log add column by_database boolean not null default false, add column changed_columns text[];
 -- Members never could name these columns. The server loses the right to the whole row, and gets it back without them.
 revoke insert on public.audit_log from service_role;
@@ -27,7 +27,8 @@ begin
         entity, n.id, true, array(
           select key from jsonb_each(to_jsonb(n)) change
           where change.value is distinct from rows.before -> key and key <> 'updated_at' order by key)
-      from new_rows n left join old_rows o on o.id = n.id cross join lateral (select to_jsonb(o) offset 0) rows (before);
+      from new_rows n left join old_rows o on o.id = n.id
+        cross join lateral (select to_jsonb(o) offset 0) rows (before);
   else
     -- Not of an organization that is going itself, and its history with it.
     insert into public.audit_log (organization_id, user_id, action, entity_type, entity_id, by_database)

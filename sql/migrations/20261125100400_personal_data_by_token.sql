@@ -17,8 +17,8 @@ declare
 begin
   return (
     select coalesce(jsonb_agg(distinct jsonb_build_object('kind', kind, 'value', value, 'words', words,
-      'find', case when kind <> 'phone' then private.whole(case kind when 'longer' then 'name' else kind end, value) end)),
-      '[]')
+      'find', case kind when 'phone' then null when 'longer' then private.whole('name', value)
+        else private.whole(kind, value) end)), '[]')
     from (
       select 'id' as kind, one.id::text as value
       union
@@ -107,7 +107,7 @@ create function private.rows_about(organization uuid, contact uuid, terms jsonb)
 returns table (relation text, content jsonb, own boolean, another boolean, kinds text[])
 language plpgsql stable set search_path = '' as $$
 declare
-  points text; indexed text; condition text; search text;
+  points text; indexed text; condition text; arms text[];
 begin
   for relation, points, indexed, condition in
     select c.relname, max(a.attname) filter (where a.attname = 'contact_id'),
@@ -119,25 +119,27 @@ begin
     where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
     group by c.oid, c.relname having bool_or(a.attname = 'organization_id') order by c.relname
   loop
-    search := case
-      when relation = 'contacts' then format('id = %L or custom_fields::text like ''%%@%%'' and (%s)', contact,
-        private.search_condition(indexed, 'custom_fields is not null', terms, array['address']))
-      when relation in ('email_sends', 'email_unsubscribes') then format('email in (%s)', (
-        select coalesce(string_agg(quote_literal(term ->> 'value'), ', '), 'null')
-        from jsonb_array_elements(terms) term where term ->> 'kind' = 'address'))
-      when relation = 'audit_log' then format('entity_id = %L or (%s)', contact,
-        private.search_condition(indexed, condition, terms))
-      else private.search_condition(indexed, condition, terms) end;
+    arms := case
+      when relation = 'contacts' then format('id = %L', contact)
+        || private.search_conditions(indexed, 'custom_fields::text like ''%@%''', terms, array['address'])
+      when relation in ('email_sends', 'email_unsubscribes') then array[format('email = any (%L::text[])', array(
+        select term ->> 'value' from jsonb_array_elements(terms) term where term ->> 'kind' = 'address'))]
+      when relation = 'audit_log' then format('entity_id = %L', contact)
+        || private.search_conditions(indexed, condition, terms)
+      else private.search_conditions(indexed, condition, terms) end;
     if points is not null then
-      search := format('contact_id = %L or %s', contact, search);
+      arms := format('contact_id = %L', contact) || arms;
     end if;
-    for content in execute format('select to_jsonb(t) from public.%I t where t.organization_id = $1 and (%s)',
-      relation, search) using organization
+    for content in execute (
+      select string_agg(
+        format('select to_jsonb(t) from public.%I t where t.organization_id = $1 and %s', relation, arm), ' union ')
+      from unnest(arms) arm) using organization
     loop
       own := coalesce(relation = 'contacts' and content ->> 'id' = contact::text
         or content ->> 'contact_id' = contact::text
         or relation = 'audit_log' and content ->> 'entity_id' = contact::text, false);
-      another := not own and (relation = 'contacts' or coalesce(private.of_another(organization, contact, content), false));
+      another := not own
+        and (relation = 'contacts' or coalesce(private.of_another(organization, contact, content), false));
       kinds := private.mentions(
         private.without_others(organization, contact, lower(private.texts(content)), terms), terms);
       if own or cardinality(kinds) > 0 then
@@ -147,31 +149,58 @@ begin
   end loop;
 end
 $$;
--- What the last group of digits may be, however a telephone number is written.
-create function private.endings(phone text) returns text[]
+-- Words that a group of digits may be whose end is the end of `digits`: with or without what comes before, a zero in
+-- front where the country is left out, and any country in front where a number is known without one.
+create function private.digit_groups(digits text, shortest integer, international boolean) returns text[]
 language plpgsql immutable parallel safe set search_path = '' as $$
 begin
-  return array(select right(ltrim(phone, '+'), length) from generate_series(2, length(ltrim(phone, '+'))) length)
-    || ('00' || ltrim(phone, '+'));
+  return array(
+    select prefix || right(digits, length)
+    from generate_series(shortest, length(digits)) length, unnest(array['', '0', '00']) prefix
+    union
+    select prefix || country || ltrim(digits, '0')
+    from generate_series(1, 999) country, unnest(array['', '00']) prefix where not international
+  );
 end
 $$;
--- The condition that finds rows which may mention one of the terms: by the index, or by a look at each row.
-create function private.search_condition(indexed text, condition text, terms jsonb, kinds text[] default null) returns text
-language plpgsql immutable set search_path = '' as $$
+-- The condition that finds a telephone number by the words of a text, however its digits are grouped: the last group
+-- has five digits or more, or it is not the only one.
+create function private.phone_condition(indexed text, phone text) returns text
+language plpgsql immutable strict parallel safe set search_path = '' as $$
+declare
+  digits text := ltrim(phone, '+');
+  international boolean := phone like '+%';
 begin
-  return (
-    select coalesce(string_agg(case
-      when term ->> 'kind' = 'phone' then format('%s t::text ~ %L',
-        case when indexed is not null then format('%s && %L and', indexed, private.endings(term ->> 'value')) end,
-        regexp_replace(right(term ->> 'value', 7), '(?<=.)(?=.)', '[ \\u00a0./()-]*', 'g'))
-      when indexed is not null then format('%s @> %L', indexed, array(select jsonb_array_elements_text(term -> 'words')))
+  return format('(%s && %L', indexed, private.digit_groups(digits, 5, international)) || (
+    select string_agg(format(' or %1$s @> %2$L and %1$s && %3$L', indexed, array[right(digits, length)],
+      private.digit_groups(left(digits, -length), 2, international)), '')
+    from generate_series(2, 4) length
+  ) || ')';
+end
+$$;
+-- The conditions that find rows which may mention one of the terms. Where there is an index: one a term, or a common
+-- word of one would have the others looked for in each of its rows. Else one for all, so that the table is read once.
+create function private.search_conditions(indexed text, condition text, terms jsonb, kinds text[] default null)
+returns text[]
+language plpgsql immutable set search_path = '' as $$
+declare
+  found_arms text[] := array(
+    select case
+      when term ->> 'kind' = 'phone' then format('t::text ~ %L%s',
+        regexp_replace(right(term ->> 'value', 7), '(?<=.)(?=.)', '[ \\u00a0./()-]*', 'g'),
+        ' and ' || private.phone_condition(indexed, term ->> 'value'))
+      when indexed is not null then
+        format('%s @> %L', indexed, array(select jsonb_array_elements_text(term -> 'words')))
       else format('strpos(lower(t::text), %L) > 0', (
         select word from jsonb_array_elements_text(term -> 'words') word order by length(word) desc limit 1)) end
-      || case when indexed is not null and condition is not null then format(' and (%s)', condition) else '' end, ' or '),
-      'false')
     from jsonb_array_elements(terms) term
     where term ->> 'kind' <> 'longer' and (kinds is null or term ->> 'kind' = any (kinds))
   );
+begin
+  if indexed is null and cardinality(found_arms) > 0 then
+    found_arms := array['(' || array_to_string(found_arms, ' or ') || ')'];
+  end if;
+  return array(select arm || coalesce(' and ' || condition, '') from unnest(found_arms) arm);
 end
 $$;
 create function private.export_contact(contact uuid) returns jsonb
@@ -270,7 +299,8 @@ begin
       campaign_id = case when not exists (select from public.email_sends other
         where other.organization_id = organization and other.email = private.fingerprint(s.email)
           and other.campaign_id = s.campaign_id) then campaign_id end
-    where organization_id = organization and id in (select jsonb_array_elements_text(rows_found -> 'email_sends')::uuid);
+    where organization_id = organization
+      and id in (select jsonb_array_elements_text(rows_found -> 'email_sends')::uuid);
   delete from public.email_unsubscribes u using public.email_unsubscribes kept
     where u.organization_id = organization
       and u.id in (select jsonb_array_elements_text(rows_found -> 'email_unsubscribes')::uuid)
@@ -282,6 +312,7 @@ end
 $$;
 revoke all on function private.contact_terms(uuid), private.without_others(uuid, uuid, text, jsonb),
   private.mentions(text, jsonb), private.of_another(uuid, uuid, jsonb), private.rows_about(uuid, uuid, jsonb),
-  private.endings(text), private.search_condition(text, text, jsonb, text[]), private.export_contact(uuid),
+  private.digit_groups(text, integer, boolean), private.phone_condition(text, text),
+  private.search_conditions(text, text, jsonb, text[]), private.export_contact(uuid),
   private.without_mentions(uuid, uuid, jsonb, jsonb), private.erase_contact(uuid),
   private.erase_mails(uuid, uuid, jsonb) from public, anon, authenticated, service_role;
