@@ -18,13 +18,13 @@ create table private.erased_addresses (
 );
 -- What repeated sends pointed at, before one campaign could be sent to a person once only.
 create table private.detached_sends (
-  send_id uuid primary key,
   organization_id uuid not null,
+  send_id uuid not null,
   campaign_id uuid,
   provider_message_id text,
-  detached_at timestamptz not null default now()
+  detached_at timestamptz not null default now(),
+  primary key (organization_id, send_id)
 );
-create index fk_detached_sends_organization on private.detached_sends (organization_id);
 revoke all on private.fingerprint_key, private.erased_addresses, private.detached_sends
   from public, anon, authenticated, service_role;
 -- Fingerprints made before this file had no key. The key is added to what they hold, so that they go on matching.
@@ -70,11 +70,11 @@ begin
     where campaign_id is not null or provider_message_id is not null
   ),
   kept as (
-    insert into private.detached_sends (send_id, organization_id, campaign_id, provider_message_id)
-    select id, organization_id, case when again then campaign_id end,
+    insert into private.detached_sends (organization_id, send_id, campaign_id, provider_message_id)
+    select organization_id, id, case when again then campaign_id end,
       case when same_message then provider_message_id end
     from numbered where again or same_message
-    on conflict (send_id) do update
+    on conflict (organization_id, send_id) do update
       set campaign_id = coalesce(excluded.campaign_id, detached_sends.campaign_id),
         provider_message_id = coalesce(excluded.provider_message_id, detached_sends.provider_message_id)
     returning 1
@@ -132,7 +132,9 @@ language plpgsql security definer set search_path = '' as $$
 declare
   reason text;
 begin
-  if tg_op = 'UPDATE' and new.status = old.status and (new.status = 'sent' or (new.organization_id, new.email) =
+  if new.status not in ('queued', 'sent') then
+    return null;
+  elsif tg_op = 'UPDATE' and new.status = old.status and (new.status = 'sent' or (new.organization_id, new.email) =
     (old.organization_id, old.email) and coalesce(new.contact_id = old.contact_id, new.contact_id is null)
     and coalesce(new.campaign_id = old.campaign_id, new.campaign_id is null)
     and coalesce(new.sequence_id = old.sequence_id, new.sequence_id is null)) then
@@ -165,6 +167,10 @@ $$;
 create function private.withdraw_consent() returns trigger
 language plpgsql security definer set search_path = '' as $$
 begin
+  if tg_op = 'UPDATE' and (new.organization_id, new.email, new.scope) = (old.organization_id, old.email, old.scope)
+    and (new.contact_id is null or new.contact_id = old.contact_id) then
+    return null;
+  end if;
   perform pg_advisory_xact_lock(25112026, abs(hashtext(new.organization_id || new.email) % 256));
   -- Locked although its consent may be gone already: a send may be waiting to be committed.
   perform from public.contacts
@@ -190,10 +196,16 @@ $$;
 create function private.judge_consent() returns trigger
 language plpgsql security definer set search_path = '' as $$
 declare
-  print text := private.fingerprint(new.email);
-  erased timestamptz := (
-    select erased_at from private.erased_addresses where organization_id = new.organization_id and fingerprint = print);
+  print text;
+  erased timestamptz;
 begin
+  if new.email is null or tg_op = 'UPDATE' and old.marketing_consent and new.email = old.email
+    and new.organization_id = old.organization_id then
+    return new;
+  end if;
+  print := private.fingerprint(new.email);
+  select erased_at into erased from private.erased_addresses
+    where organization_id = new.organization_id and fingerprint = print;
   if exists (
     select from public.email_unsubscribes
     where organization_id = new.organization_id and (email in (new.email, print) or contact_id = new.id)
@@ -239,34 +251,34 @@ revoke all on function private.keyed(bytea), private.fingerprint(text), private.
   private.withdraw_consent(), private.stop_sends(), private.judge_consent(), private.normalise_email(),
   private.normalise_sender(), private.normalise_provider() from public, anon, authenticated, service_role;
 --
--- From here on tables are locked.
+-- From here on tables are locked. Triggers name text columns in their functions only: a column that a trigger's own
+-- definition names cannot get another type.
 alter table private.erased_addresses
   add foreign key (organization_id) references public.organizations (id) on delete cascade;
 alter table private.detached_sends
   add foreign key (organization_id) references public.organizations (id) on delete cascade;
 alter table public.email_sends add column provider text;
-create trigger contacts_email before insert or update of email on public.contacts
+create trigger contacts_email before insert or update on public.contacts
   for each row execute function private.normalise_email();
-create trigger users_email before insert or update of email on public.users
+create trigger users_email before insert or update on public.users
   for each row execute function private.normalise_email();
-create trigger email_sends_email before insert or update of email on public.email_sends
+create trigger email_sends_email before insert or update on public.email_sends
   for each row execute function private.normalise_email();
-create trigger email_unsubscribes_email before insert or update of email on public.email_unsubscribes
+create trigger email_unsubscribes_email before insert or update on public.email_unsubscribes
   for each row execute function private.normalise_email();
-create trigger email_campaigns_sender before insert or update of from_email, reply_to on public.email_campaigns
+create trigger email_campaigns_sender before insert or update on public.email_campaigns
   for each row execute function private.normalise_sender();
-create trigger email_sends_provider before insert or update of provider, provider_message_id on public.email_sends
+create trigger email_sends_provider before insert or update on public.email_sends
   for each row execute function private.normalise_provider();
 -- Triggers of one kind run in the order of their names: this one sees the address as it is kept.
-create trigger contacts_judge_consent
-  before insert or update of email, marketing_consent, consent_at, organization_id on public.contacts
-  for each row when (new.marketing_consent and new.email is not null) execute function private.judge_consent();
-create trigger contacts_stop_sends after update of marketing_consent on public.contacts
+create trigger contacts_judge_consent before insert or update on public.contacts
+  for each row when (new.marketing_consent) execute function private.judge_consent();
+create trigger contacts_stop_sends after update on public.contacts
   for each row when (old.marketing_consent and not new.marketing_consent) execute function private.stop_sends();
 create trigger email_sends_recipient after insert or update on public.email_sends
-  for each row when (new.status in ('queued', 'sent')) execute function private.guard_send();
+  for each row execute function private.guard_send();
 create trigger email_unsubscribes_withdraw
-  after insert or update of email, scope, contact_id, organization_id on public.email_unsubscribes
+  after insert or update on public.email_unsubscribes
   for each row execute function private.withdraw_consent();
 -- Who unsubscribed stays unsubscribed: members add, and only the server takes back, when the person asks for it.
 revoke update, delete on public.email_unsubscribes from authenticated;

@@ -34,11 +34,11 @@ revoke all on function private.own_currency(), private.check_time_zone()
 -- Empty instead of none: generated types of the client's site go on taking the column as one that may be left out.
 alter table public.deals alter column currency set default '';
 alter table public.subscription_history alter column currency set default '';
-create trigger deals_currency before insert or update of currency on public.deals
+create trigger deals_currency before insert or update on public.deals
   for each row execute function private.own_currency();
-create trigger subscription_history_currency before insert or update of currency on public.subscription_history
+create trigger subscription_history_currency before insert or update on public.subscription_history
   for each row execute function private.own_currency();
-create trigger organizations_timezone before insert or update of timezone on public.organizations
+create trigger organizations_timezone before insert or update on public.organizations
   for each row execute function private.check_time_zone();
-create trigger users_timezone before insert or update of timezone on public.users
+create trigger users_timezone before insert or update on public.users
   for each row execute function private.check_time_zone();

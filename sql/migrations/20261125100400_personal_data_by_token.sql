@@ -292,7 +292,8 @@ create function private.erase_mails(organization uuid, contact uuid, rows_found 
 language plpgsql set search_path = '' as $$
 begin
   delete from private.detached_sends
-    where send_id in (select jsonb_array_elements_text(rows_found -> 'email_sends')::uuid);
+    where organization_id = organization
+      and send_id in (select jsonb_array_elements_text(rows_found -> 'email_sends')::uuid);
   update public.email_sends s
     set email = private.fingerprint(email), subject = 'Erased', provider_message_id = null, error = null,
       contact_id = null, status = case when status = 'queued' then 'failed' else status end,

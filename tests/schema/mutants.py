@@ -30,9 +30,8 @@ def _restrictive(path: str, definition: str) -> str:
 
 def _body(path: str, definition: str) -> str:
     text = definition.rpartition("rights: ")[0]
-    if "RETURNS trigger" in text:
-        return text.replace("new.updated_at := clock_timestamp();", "")
-    changed = text.replace(" and status = 'active'", "")
+    condition = "new.updated_at := clock_timestamp();" if "RETURNS trigger" in text else " and status = 'active'"
+    changed = text.replace(condition, "")
     return changed if changed != text else ""
 
 
@@ -99,7 +98,12 @@ REPORTED: dict[str, tuple[str, Mutation]] = {
     "trigger disabled": ("trigger", _part("alter table {table} disable trigger {name}")),
     "trigger for replicas": ("trigger", _part("alter table {table} enable replica trigger {name}")),
 }
-KEY = {"private.environment_mark": "singleton"}
+KEY = {
+    "private.environment_mark": "singleton",
+    "private.fingerprint_key": "singleton",
+    "private.erased_addresses": "fingerprint",
+    "private.detached_sends": "send_id",
+}
 
 
 def mutants(kind: str) -> dict[str, str]:
