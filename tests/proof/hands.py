@@ -30,6 +30,7 @@ UNSEEN = {
         ("project", "client_id"),
         ("endpoints", "timeout"),
         ("settings", "timeout"),
+        ("settings", "site_id"),
         ("settings", "operator_addresses"),
         ("schema", "timeout"),
         ("owner", "timeout"),
