@@ -27,15 +27,6 @@ from components.schema.surface import VIEWS, Relation, Surface, literal, query, 
 from components.schema.tenancy import Tenancy, read_tenancy
 from components.schema.verdicts import judge_calls
 
-# All attacks are one statement, so each one has to find out by an index that a large table holds nothing for it.
-SESSION = (
-    "savepoint isolation",
-    "set local lock_timeout = '2s'",
-    "set local statement_timeout = '30s'",
-    "set local enable_seqscan = off",
-    "set local jit = off",
-    "set local client_min_messages = error",
-)
 # As the Data API has it; copies of tables come last.
 PATH = "set local search_path = public, extensions, pg_temp"
 CLAIMS = re.compile(r"->>?\s*'([^']+)'")
@@ -47,8 +38,10 @@ RESERVED = frozenset({"sub", "role", "user_metadata", "app_metadata"})
 class Proof:
     """Everything that one run knows; see `run`."""
 
-    def __init__(self, connection: psycopg.Connection[Any], *, clone: bool, final: bool) -> None:
-        self.connection, self.clone, self.final = connection, clone, final
+    def __init__(
+        self, connection: psycopg.Connection[Any], session: Sequence[str], *, clone: bool, final: bool
+    ) -> None:
+        self.connection, self.session, self.clone, self.final = connection, session, clone, final
         self.stage, self.insiders, self.entries = Stage.new(), read_insiders(), read_allowed()
         self.failures: dict[int, str] = {}
         self.rows: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
@@ -106,7 +99,16 @@ class Proof:
         sealed = "{" + ",".join(self.insiders.sealed) + "}"
         functions = (SQL / "checks" / "isolation.sql").read_text(encoding="utf-8")
         facts = query().replace("%(sealed)s", f"{literal(sealed)}::text[]")
-        script = ";\n".join([*SESSION, functions.rstrip().rstrip(";"), "set local search_path = ''", facts, PATH])
+        script = ";\n".join(
+            [
+                "savepoint isolation",
+                *self.session,
+                functions.rstrip().rstrip(";"),
+                "set local search_path = ''",
+                facts,
+                PATH,
+            ]
+        )
         cursor = self.connection.execute(script.encode())
         rows: list[tuple[str, Any]] = []
         while True:

@@ -358,6 +358,8 @@ def place(relation: Relation, copied: frozenset[int]) -> str:
 def insert_into(relation: Relation, into: str, values: Mapping[str, str | None]) -> str:
     """An INSERT of one row, which sets identity columns too."""
     types = {column.name: column.type for column in relation.columns}
+    if not values:
+        return f"insert into {into} default values"
     names = ", ".join(quoted(name) for name in values)
     given = ", ".join(f"{literal(value)}::{types[name]}" for name, value in values.items())
     return f"insert into {into} ({names}) overriding system value values ({given})"

@@ -195,6 +195,12 @@ QUIET: tuple[Hole, ...] = (
         exploitable=False,
         as_admin=True,
     ),
+    Hole(
+        224,
+        "table with one column and no key",
+        "create table public.bare (label text);" + NEVER_GRANTED.format("public.bare"),
+        exploitable=False,
+    ),
 )
 
 NEEDS_ALLOWING: tuple[tuple[Hole, str], ...] = (
