@@ -161,12 +161,6 @@ def _switch(connection: psycopg.Connection[Any], verb: str) -> None:
         connection.execute(command)
 
 
-def _switch(connection: psycopg.Connection[Any], verb: str) -> None:
-    """Disable or enable the triggers that judge new rows."""
-    for (command,) in connection.execute(JUDGED, (verb, list(JUDGES))).fetchall():
-        connection.execute(command)
-
-
 def _order(connection: psycopg.Connection[Any]) -> list[str]:
     """Our tables, each after those it points at."""
     sorter = TopologicalSorter[str]({f"public.{name}": () for name in tables()})
