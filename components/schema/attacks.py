@@ -67,6 +67,9 @@ class Attacker:
         planner: gives fresh rows.
         rows: the rows that are there to be attacked.
         clone: whether statements with effects outside may run.
+        failures: relation id -> why no row could be made.
+        borrowed: tables whose rows hold an account of somebody else.
+        own: relation id -> rows that the outsider's organization has there, say by a trigger.
     """
 
     surface: Surface
@@ -79,6 +82,7 @@ class Attacker:
     clone: bool
     failures: Mapping[int, str] = field(default_factory=dict)
     borrowed: frozenset[int] = frozenset()
+    own: Mapping[int, int] = field(default_factory=dict)
     spares: dict[tuple[int, str], Mapping[str, str | None]] = field(default_factory=dict)
 
     def attacks(self) -> list[Attack]:
@@ -113,8 +117,9 @@ class Attacker:
         }
         names = ", ".join(quoted(name) for name in columns if not allowed or name in allowed)
         content = literal(json.dumps({**row, **fresh}))
+        into = place(relation, self.planner.copied | self.planner.counting)
         return (
-            f"insert into {self.at(relation)} ({names}) overriding system value"
+            f"insert into {into} ({names}) overriding system value"
             f" select {names} from jsonb_populate_record(null::{relation.qualified}, {content})"
         )
 
@@ -131,11 +136,6 @@ class Attacker:
     def at(self, relation: Relation) -> str:
         """Where the relation is attacked."""
         return place(relation, self.planner.copied)
-
-    def counts(self, relation: Relation, role: str) -> bool:
-        """Whether an INSERT as this role would take a number from a sequence that it may not set."""
-        writable = {each.name for each in relation.open_to(role, "INSERT")}
-        return bool(writable) and any(each.counted and each.name not in writable for each in relation.columns)
 
     def writing_at(self, relation: Relation) -> str:
         """Where rows of others are changed: without an index, each attempt would read a whole large table."""
@@ -159,12 +159,15 @@ class Attacker:
             statement = self.insert(relation, actor.role, self.stage.victim)
             yield Attack(relation.short, "insert", actor, statement, DENIED | RAISED)
         # Its own organization's members, and as its owner the organization, are the only rows it may change.
-        mine = self.insiders.own.get(relation.full, {}).get(actor.member, 0)
+        owned = self.own.get(relation.id, 0) if actor.member else 0
+        mine = self.insiders.own.get(relation.full, {}).get(actor.member, owned)
+        reached = {str(number) for number in range(owned + 1)} | {str(mine)}
         if column := _to_default(relation, actor.role):
             update = f"update {self.writing_at(relation)} set {column} = default where pg_temp.tripwire({mine})"
-            yield Attack(relation.short, "update", actor, update, NOTHING | RAISED | {str(mine)})
-        delete = f"delete from {self.writing_at(relation)} where pg_temp.tripwire(0)"
-        yield Attack(relation.short, "delete", actor, delete, NOTHING | RAISED)
+            yield Attack(relation.short, "update", actor, update, NOTHING | RAISED | reached)
+        gone = 0 if relation.full in self.insiders.own else owned
+        delete = f"delete from {self.writing_at(relation)} where pg_temp.tripwire({gone})"
+        yield Attack(relation.short, "delete", actor, delete, NOTHING | RAISED | reached)
 
     def _look(self, relation: Relation, actor: Actor) -> Attack:
         """Any row is a leak but those of the actor's own organization."""
@@ -175,7 +178,7 @@ class Attacker:
             return Attack(
                 relation.short, "select", actor, f"select 1 from {self.at(relation)} {condition}", read_only=True
             )
-        own = len(self.rows.get((relation.id, self.stage.outsider.id), [])) if actor.member else 0
+        own = self.own.get(relation.id, 0) if actor.member else 0
         allowed = DENIED | {str(number) for number in range(own + 1)}
         statement = f"select 1 from {self.at(relation)} limit {own + 1}"
         return Attack(relation.short, "select", actor, statement, allowed, read_only=True)

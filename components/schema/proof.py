@@ -20,11 +20,11 @@ from components.schema.insiders import read_insiders
 from components.schema.migrations import SQL
 from components.schema.reach import Reach, read_reach
 from components.schema.report import CHANGED, Finding, Report, grouped, outcome_text
-from components.schema.sample_rows import Planner, Row, to_fill
+from components.schema.sample_rows import Planner, Row, place, to_fill
 from components.schema.shadow import copy, copy_rows, count_on_insert, has_key, to_copy
 from components.schema.stage import Actor, Organization, Stage
 from components.schema.surface import VIEWS, Relation, Surface, literal, query, quoted
-from components.schema.tenancy import Tenancy, read_tenancy
+from components.schema.tenancy import ACCOUNTS, Tenancy, account_columns, read_tenancy
 from components.schema.verdicts import judge_calls
 
 # As the Data API has it; copies of tables come last.
@@ -46,6 +46,7 @@ class Proof:
         self.failures: dict[int, str] = {}
         self.rows: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
         self.borrowed: set[int] = set()
+        self.own: dict[int, int] = {}
         self.actors: list[Actor] = []
 
     def run(self) -> Report:
@@ -58,7 +59,8 @@ class Proof:
         self._require_schema()
         self.tenancy: Tenancy = read_tenancy(self.surface, self.insiders)
         self.reach: Reach = read_reach(self.surface)
-        copied = to_copy(self.surface, self.reach, clone=self.clone)
+        people = {each.id for each in self._people()}
+        copied = to_copy(self.surface, self.reach, people, clone=self.clone)
         counting = count_on_insert(self.surface, clone=self.clone)
         large = frozenset(each.id for each in self._large() if has_key(each)) - copied
         self.planner = Planner(self.surface, self.tenancy, self.insiders, self.stage, copied, counting, large)
@@ -76,6 +78,7 @@ class Proof:
             self.clone,
             self.failures,
             frozenset(self.borrowed),
+            self.own,
         )
         attacks = attacker.attacks()
         wanted = list(rights(attacker, read_snapshot()))
@@ -123,15 +126,11 @@ class Proof:
             raise psycopg.errors.UndefinedTable(f"there is no table {names[0]}")
 
     def _solve(self) -> None:
-        questions = self.planner.questions([*self.filling, *self._people_tables()])
+        unfilled = [each for each in self._people() if each not in self.filling]
+        questions = self.planner.questions([*self.filling, *unfilled])
         row = self.connection.execute("select pg_temp.solve(%s)", (Jsonb(questions),)).fetchone()
         self.planner.solved = row[0] if row else {}
         self.planner.pins.clear()  # now without values that do not fit
-
-    def _people_tables(self) -> list[Relation]:
-        names = self.insiders.tenant["table"], self.insiders.members["table"]
-        found = [self.surface.named(name) for name in names]
-        return [each for each in found if each and each not in self.filling]
 
     def _plant(self) -> list[str]:
         """Make the rows, and observe the outsiders' answers before the victim's are there."""
@@ -141,14 +140,19 @@ class Proof:
         victims = self._rows_of(self.stage.victim)
         caller = self._caller(None)
         with self.connection.pipeline():
+            for statement in self._silenced():
+                # Not among the preparations: where it fails, nothing may go on.
+                self.connection.execute(statement.encode())
             self.connection.execute("select pg_temp.prepare(%s)", (Jsonb(self._preparations()),))
             planted = self.connection.execute("select * from pg_temp.plant(%s)", (self._statements(others),))
-            outsiders = caller.outsiders()
-            observed = self._observe(outsiders)
+            own = self.connection.execute("select pg_temp.count_rows(%s)", (Jsonb(self._outsiders_rows()),))
+            observed = self._observe(caller.outsiders())
             made = self.connection.execute("select * from pg_temp.plant(%s)", (self._statements(victims),))
             seen = self.connection.execute("select * from pg_temp.plant(%s)", (self._views(),))
         self._take(others, planted.fetchall())
         self._take(victims, made.fetchall())
+        counted = own.fetchone()
+        self.own = {int(relation): number for relation, number in (counted[0] if counted else {}).items() if number}
         for (relation, organization), (_, row, _) in zip(self._viewed(), seen.fetchall(), strict=True):
             if row is not None:
                 self.rows[relation.id, organization.id].append(row)
@@ -164,26 +168,60 @@ class Proof:
                 continue
             for key in relation.keys:
                 target = self.surface.relations.get(key.target)
-                if target and target.full == "auth.users" and not key.deferrable:
+                if target and target.full == ACCOUNTS and not key.deferrable:
                     name = f"{literal(relation.qualified)}::regclass, {literal(key.name)}"
                     statements.append(f"select pg_temp.loosen({name}, {str(self.clone).lower()})")
         return statements
+
+    def _outsiders_rows(self) -> list[dict[str, Any]]:
+        """Conditions for the rows that the outsider's organization or its accounts have in a table."""
+        accounts = ", ".join(literal(account) for account in self.stage.outsider.accounts.values())
+        large = {each.id for each in self._large()}
+        found = []
+        for relation in self.surface.exposed:
+            if not relation.is_table or relation.parents or relation.id in large | self.reach.readers:
+                continue
+            tenant = self.tenancy.column(relation)
+            conditions = [f"{quoted(name)} in ({accounts})" for name in account_columns(relation, self.surface)]
+            if tenant:
+                conditions = [f"{quoted(tenant)} = {literal(self.stage.outsider.id)}"]
+            if conditions:
+                name = place(relation, self.planner.copied)
+                found.append({"id": relation.id, "name": name, "condition": " or ".join(conditions)})
+        return found
+
+    def _silenced(self) -> list[str]:
+        """Switch off what the tables that make a member a member must not do, for as long as the savepoint lasts."""
+        if self.clone:
+            return []
+        return [
+            f"alter table {relation.qualified} disable trigger {quoted(trigger['name'])}"
+            for relation in self._people()
+            for trigger in relation.triggers
+            if trigger["function"] in self.reach.functions
+        ]
+
+    def _people(self) -> list[Relation]:
+        names = self.insiders.tenant["table"], self.insiders.members["table"]
+        return [each for name in names if (each := self.surface.named(name))]
 
     def _rows_of(self, organization: Organization) -> list[Row]:
         found = list(self.planner.people(organization))
         for relation in self.filling:
             found += self.planner.rows(relation, organization)
-        if organization is self.stage.victim:
-            found.append(self._sign_up())
-        return found
+        return [*found, *self._sign_up()] if organization is self.stage.victim else found
 
-    def _sign_up(self) -> Row:
+    def _sign_up(self) -> list[Row]:
         """The account without an organization signs up, claiming to belong to the victim's."""
-        accounts = self.surface.named("auth.users") or self.filling[0]
+        accounts = self.surface.named(ACCOUNTS)
+        if accounts is None or not accounts.triggers:
+            return []
+        if self.reach.writing(accounts) and not self.clone:
+            self.failures[accounts.id] = "they may reach outside or move a sequence"
+            return []
         claims = json.dumps(dict.fromkeys(self._claims, self.stage.victim.id))
-        safe = self.clone or not self.reach.writing(accounts)
         statement = f"select pg_temp.sign_up({literal(self.stage.stranger)}, {literal(claims)})"
-        return Row(accounts, self.stage.victim, "sign-up", (statement,) if safe and accounts.triggers else ())
+        return [Row(accounts, self.stage.victim, "sign-up", (statement,))]
 
     @cached_property
     def _claims(self) -> list[str]:
@@ -208,18 +246,18 @@ class Proof:
     def _views(self) -> Jsonb:
         statements = []
         for relation, organization in self._viewed():
-            place = f"{quoted(self.tenancy.columns[relation.id])} = {literal(organization.id)}"
-            statements.append([f"select to_jsonb(t) from {relation.qualified} t where {place} limit 1"])  # noqa: S608
+            condition = f"{quoted(self.tenancy.columns[relation.id])} = {literal(organization.id)}"
+            statements.append([f"select to_jsonb(t) from {relation.qualified} t where {condition} limit 1"])  # noqa: S608
         return Jsonb(statements)
 
     def _take(self, rows: Sequence[Row], results: Sequence[tuple[str, Any, int]]) -> None:
         for row, (outcome, made, turn) in zip(rows, results, strict=True):
             about = (row.relation.id, row.organization.id)
-            if made is not None:
+            if made is not None and row.variant != "sign-up":
                 self.rows[about].append(made)
                 if turn == len(row.statements) > 3:
                     self.borrowed.add(row.relation.id)
-            elif row.variant in {"minimal", "sign-up"} and row.organization is self.stage.victim:
+            elif made is None and row.variant in {"minimal", "sign-up"} and row.organization is self.stage.victim:
                 self.failures[row.relation.id] = outcome
 
     def _caller(self, attacker: Attacker | None) -> Caller:
@@ -238,12 +276,12 @@ class Proof:
             self.actors.append(actor)
         return self.actors.index(actor)
 
-    def _people(self) -> Jsonb:
+    def _requests(self) -> Jsonb:
         return Jsonb([{"role": each.role, "settings": each.settings(self._claims)} for each in self.actors])
 
     def _observe(self, observations: Sequence[Observation]) -> psycopg.Cursor[Any]:
         queries = [{"actor": self._actor(each.actor), "statement": each.statement} for each in observations]
-        return self.connection.execute("select * from pg_temp.observe(%s, %s)", (self._people(), Jsonb(queries)))
+        return self.connection.execute("select * from pg_temp.observe(%s, %s)", (self._requests(), Jsonb(queries)))
 
     def _attack(self, tries: Sequence[Attack], observations: Sequence[Observation]) -> tuple[list[str], list[str]]:
         attacks = [
@@ -265,7 +303,7 @@ class Proof:
             self.connection.execute("select pg_temp.prepare(%s)", (Jsonb(self._copied_rows()),))
             done = self.connection.execute(
                 "select * from pg_temp.run(%s, %s, %s, %s::uuid[], %s)",
-                (self._people(), Jsonb(attacks), Jsonb(self._watched()), ids, self._members()),
+                (self._requests(), Jsonb(attacks), Jsonb(self._watched()), ids, self._members()),
             )
             answers = self._observe(observations)
         return [str(row[0]) for row in done.fetchall()], [str(row[0]) for row in answers.fetchall()]
@@ -384,7 +422,8 @@ class Proof:
             for each in self.surface.exposed
             if each.id in self.planner.copied
         ]
-        return [*slow, *copied]
+        silenced = [f"tried without triggers that may reach outside: {statement}" for statement in self._silenced()]
+        return [*slow, *copied, *silenced]
 
 
 def _finding(attack: Attack, outcome: str) -> Finding:

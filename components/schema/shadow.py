@@ -13,11 +13,18 @@ from components.schema.surface import Relation, Surface, as_text, literal, quote
 COMMANDS = {"r": "select", "a": "insert", "w": "update", "d": "delete", "*": "all"}
 
 
-def to_copy(surface: Surface, reach: Reach, *, clone: bool) -> frozenset[int]:
-    """The tables that are attacked in a copy, with those that cannot have a row without theirs."""
+def to_copy(surface: Surface, reach: Reach, never: set[int], *, clone: bool) -> frozenset[int]:
+    """The tables that are attacked in a copy, with those that cannot have a row without theirs.
+
+    Args:
+        surface: the database.
+        reach: what its triggers reach.
+        never: ids of tables that helpers of policies read, so that their rows have to be real.
+        clone: nothing is copied there.
+    """
     if clone:
         return frozenset()
-    copied = {each.id for each in surface.relations.values() if each.is_table and reach.writing(each)}
+    copied = {each.id for each in surface.relations.values() if each.is_table and reach.writing(each)} - never
     while True:
         more = {each.id for each in surface.relations.values() if _requires(each) & copied} - copied
         if not more:

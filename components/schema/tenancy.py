@@ -44,7 +44,7 @@ def read_tenancy(surface: Surface, insiders: Insiders) -> Tenancy:
         # Views and history tables have no keys.
         if each.id not in columns and each.column(members["tenant"]):
             columns[each.id] = members["tenant"]
-    accounts = {each.id: _accounts(each, surface) for each in relations}
+    accounts = {each.id: account_columns(each, surface) for each in relations}
     return Tenancy(columns, _owned(relations, columns, accounts))
 
 
@@ -60,7 +60,8 @@ def _by_parent(relation: Relation, columns: Mapping[int, str]) -> str | None:
     return next((columns[each] for each in relation.parents if each in columns), None)
 
 
-def _accounts(relation: Relation, surface: Surface) -> tuple[str, ...]:
+def account_columns(relation: Relation, surface: Surface) -> tuple[str, ...]:
+    """The columns that hold an account."""
     return tuple(key.columns[0] for key in relation.keys if is_account(key, surface))
 
 

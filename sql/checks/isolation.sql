@@ -97,6 +97,7 @@ begin
   set constraints all deferred;
   for statements in select jsonb_array_elements(plan) loop
     made := null;
+    outcome := '';
     turn := 0;
     for statement in select jsonb_array_elements_text(statements) loop
       turn := turn + 1;
@@ -201,6 +202,19 @@ begin
       || ' md5(string_agg(t::text, chr(10) order by t::text)) as d from %1$s t where %2$s = any ($1::%3$s[]) group by 1) s',
       each ->> 'name', each ->> 'tenant', each ->> 'type') into found using organizations::text[];
     answer := answer || jsonb_build_object(each ->> 'name', coalesce(found, '{}'));
+  end loop;
+  return answer;
+end
+$$;
+
+-- How many rows satisfy a condition each: {id: number}.
+create function pg_temp.count_rows(conditions jsonb) returns jsonb language plpgsql as $$
+declare
+  each jsonb; found bigint; answer jsonb := '{}';
+begin
+  for each in select jsonb_array_elements(conditions) loop
+    execute format('select count(*) from %s where %s', each ->> 'name', each ->> 'condition') into found;
+    answer := answer || jsonb_build_object(each ->> 'id', found);
   end loop;
   return answer;
 end

@@ -201,6 +201,21 @@ QUIET: tuple[Hole, ...] = (
         "create table public.bare (label text);" + NEVER_GRANTED.format("public.bare"),
         exploitable=False,
     ),
+    Hole(
+        225,
+        "trigger that gives each new organization and account rows of their own",
+        new_table("public.preferences", f"{ID}, {TENANT}, theme text")
+        + f"create policy preferences_all on public.preferences {MEMBERS};"
+        + new_table("public.profiles", "id uuid primary key references auth.users (id) deferrable initially deferred")
+        + "create policy profiles_own on public.profiles to authenticated"
+        " using (id = (select auth.uid())) with check (id = (select auth.uid()));"
+        " create function private.welcome() returns trigger language plpgsql security definer set search_path = '' as"
+        " $$begin insert into public.preferences (organization_id) values (new.organization_id);"
+        " if new.auth_user_id is not null then insert into public.profiles (id) values (new.auth_user_id); end if;"
+        " return new; end$$; create trigger welcome after insert on public.users for each row"
+        " execute function private.welcome()",
+        exploitable=False,
+    ),
 )
 
 NEEDS_ALLOWING: tuple[tuple[Hole, str], ...] = (

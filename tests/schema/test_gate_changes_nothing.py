@@ -41,6 +41,7 @@ create function private.tell() returns trigger language plpgsql security definer
   $$begin perform extensions.dblink_connect('{dsn}'); return new; end$$;
 create trigger tell before insert or update or delete on public.contacts
   for each statement execute function private.tell();
+create trigger tell after insert on public.users for each row execute function private.tell();
 create function public.ask() returns void language plpgsql security definer set search_path = '' as
   $$begin perform extensions.dblink_connect('{dsn}'); end$$;
 grant execute on function public.ask() to authenticated;
@@ -113,12 +114,16 @@ def test_nothing_is_sent(opened: Open, listener: socket.socket) -> None:
     host, port = listener.getsockname()
     dsn = f"host={host} port={port} user=x password=x connect_timeout=2"
     connection = opened(Hole(0, "sending", SENDING.format(dsn=dsn), as_admin=True))
-    told = str(judge(connection))
+    report = judge(connection)
+    told = str(report)
     with pytest.raises(TimeoutError):
         listener.accept()
     assert "not judged: ask: execute as authenticated (any account): runs with its owner's rights" in told
     assert "not judged: asked: select as authenticated (any account): reads from outside the database" in told
     assert "note: contacts: judged by a copy of its policies" in told
+    assert 'note: tried without triggers that may reach outside: alter table "public"."users" disable trigger' in told
+    assert report.leaks == report.lockouts == ()
+    assert connection.execute("select tgenabled from pg_trigger where tgname = 'tell'").fetchall() == [("O",)] * 2
 
 
 def test_a_clone_is_asked_what_a_live_database_is_not(opened: Open, listener: socket.socket) -> None:
