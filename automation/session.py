@@ -16,6 +16,7 @@ from automation.provision import provision
 from automation.rivals import Claims, read_claims, refuse_rivals
 from automation.workspace import Workspace, open_workspace
 from components.errors import OperatorError
+from components.settings import check_client_id
 
 # What two clients both claim is refused by the verbs that create; the others must still reach both.
 CREATING = frozenset({"preview", "up", "rotate"})
@@ -56,7 +57,8 @@ class Session:
             leaving: the clients are only to be destroyed, for which their settings need not be right.
         """
         claims = self._claims() if self.verb in CREATING else None
-        refused = {} if leaving else {each: result for each in clients if (result := self._check(each, claims))}
+        checked = ((client, self._check(client, claims, leaving=leaving)) for client in clients)
+        refused = {client: result for client, result in checked if result}
         sound = [client for client in clients if client not in refused]
         if not sound:
             return tuple(refused.values())
@@ -88,9 +90,11 @@ class Session:
             self.screen.say(f"{client}: its file says too little to compare its domain with other clients'", "yellow")
         return claims
 
-    def _check(self, client: str, claims: Claims | None) -> ClientResult | None:
+    def _check(self, client: str, claims: Claims | None, *, leaving: bool) -> ClientResult | None:
         try:
-            read_job(client, self.root, local=self.local)
+            check_client_id(client)
+            if not leaving:
+                read_job(client, self.root, local=self.local)
             if claims:
                 refuse_rivals(client, claims)
         except Exception as error:  # whatever it is, it is this client's alone

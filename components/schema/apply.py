@@ -279,7 +279,9 @@ def lock_ledger(connection: psycopg.Connection[Any], cursor: psycopg.Cursor[Any]
             with connection.pipeline():
                 for command in (*BEGIN, *transaction.limits(), *ledger.CREATE.split(";")):
                     connection.execute(command)
+                role = connection.execute(transaction.READ_ROLE)
                 cursor.execute(ledger.READ)
+            transaction.remember_role(connection, str((role.fetchone() or ("none",))[0]))
             return [ledger.Row(*row) for row in cursor]
         except psycopg.errors.DivisionByZero:
             connection.rollback()
@@ -324,7 +326,7 @@ def run(
             for migration in todo:
                 for statement in migration.statements:
                     send(migration, statement, statement.in_transaction)
-                for text in transaction.end_of_file(patience):
+                for text in transaction.end_of_file(connection, patience):
                     send(migration, migration.statements[-1], text)
                 connection.execute(ledger.INSERT, ledger.record(migration))
             if mark:

@@ -5,6 +5,17 @@ transaction, so each file's end undoes what it left in the session: a client tha
 catalog as one that got them one by one. `alter role` and `alter database ... set` act at the next login and stay out.
 """
 
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import psycopg
+from psycopg import sql
+
+# The role that each session acts as, read when its transaction begins: RESET ROLE would fall back to the login, and a
+# temporary login of the Management API may do nothing by itself.
+READ_ROLE = "select current_setting('role')"
+_roles: WeakKeyDictionary[psycopg.Connection[Any], str] = WeakKeyDictionary()
+
 STATEMENT_TIMEOUT = "300s"
 # Whoever waits for a lock on a table blocks its readers meanwhile.
 PATIENCE = "5s"
@@ -40,18 +51,25 @@ def limits(patience: str = PATIENCE) -> tuple[str, ...]:
     return (f"set local lock_timeout = '{patience}'", f"set local statement_timeout = '{STATEMENT_TIMEOUT}'")
 
 
-def end_of_file(patience: str = PATIENCE) -> tuple[str, ...]:
+def remember_role(connection: psycopg.Connection[Any], role: str) -> None:
+    """Keep the role that a session acts as; `none` is the login itself."""
+    _roles[connection] = role
+
+
+def end_of_file(connection: psycopg.Connection[Any], patience: str = PATIENCE) -> tuple[str, ...]:
     """The statements that give the next file the session of a new transaction: settings, role, temporary objects.
 
     Args:
+        connection: the session; it acts as the role remembered for it again.
         patience: as for `limits`, which RESET ALL undoes.
     """
+    role = _roles.get(connection, "none")
     return (
         "set constraints all immediate",
         "reset all",
         # RESET ALL leaves both of these.
         "reset session authorization",
-        "reset role",
+        "reset role" if role == "none" else sql.SQL("set role {}").format(sql.Identifier(role)).as_string(),
         FORGET,
         "close all",
         "discard temp",
