@@ -43,7 +43,6 @@ class Emulators:
         self.postgres = Postgres(state / "database", volatile=volatile, url=os.environ.get("DATABASE_URL") or None)
         self._servers: list[uvicorn.Server] = []
         self._threads: list[threading.Thread] = []
-        self._loop = asyncio.new_event_loop()
         self._ending = ExitStack()
 
     def start(self) -> None:
@@ -62,6 +61,9 @@ class Emulators:
 
     def _start(self, ending: ExitStack) -> None:
         self.state.mkdir(parents=True, exist_ok=True)
+        self._loop = asyncio.new_event_loop()
+        # Closed by hand: one that is collected unclosed complains on standard error.
+        ending.callback(self._loop.close)
         ending.callback(self.postgres.stop)
         self.postgres.start()
         store = ending.enter_context(closing(Store(self.state / "documents.sqlite")))

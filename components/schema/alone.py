@@ -40,7 +40,7 @@ def run_alone(connection: psycopg.Connection[Any], migration: Migration) -> None
 
 
 def _drop_invalid(connection: psycopg.Connection[Any], statement: Statement) -> None:
-    named = statement.repeatable or {}
+    named = found.groupdict() if (found := statement.repeatable) else {}
     if named.get("index"):
         for (command,) in connection.execute(INVALID, (named["index"], named["table"])).fetchall():
             connection.execute(command)

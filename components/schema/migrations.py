@@ -12,7 +12,7 @@ import functools
 import hashlib
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from components.errors import OperatorError
@@ -36,20 +36,25 @@ class Migration:
         name: what the file's name says after the timestamp.
         text: the file's content.
         statements: its statements in order.
-        recorded: what the ledger keeps of it: the statements and, as pieces of their own, comments that no statement
-            follows.
+        comments: comments that no statement follows, which the ledger keeps as pieces of their own.
     """
 
     version: str
     name: str
     text: str
     statements: tuple[Statement, ...]
-    recorded: tuple[str, ...]
+    comments: tuple[Statement, ...] = ()
 
     @property
     def file(self) -> str:
         """Where an operator finds it, relative to the repository."""
         return f"sql/migrations/{self.version}_{self.name}.sql"
+
+    @property
+    def recorded(self) -> tuple[str, ...]:
+        """What the ledger keeps of it, piece by piece as the Supabase CLI would."""
+        pieces = sorted((*self.statements, *self.comments), key=lambda piece: piece.offset)
+        return tuple(piece.text for piece in pieces)
 
     @functools.cached_property
     def digest(self) -> str:
@@ -134,12 +139,13 @@ def _read(path: Path) -> Migration:
     if not match:
         raise OperatorError("is not named <UTC timestamp of 14 digits>_<lower_case_name>.sql", str(path))
     text = _text(path)
-    file = Migration(match["version"], match["name"], text, (), ()).file
-    pieces = list(_pieces(file, text))
+    named = Migration(match["version"], match["name"], text, ())
+    pieces = list(_pieces(named.file, text))
     statements = tuple(piece for piece in pieces if piece.code_text)
-    migration = Migration(match["version"], match["name"], text, statements, tuple(piece.text for piece in pieces))
+    comments = tuple(piece for piece in pieces if not piece.code_text)
+    migration = replace(named, statements=statements, comments=comments)
     if not statements:
-        raise OperatorError("holds no statement", file, "Write the migration or remove the file.")
+        raise OperatorError("holds no statement", migration.file, "Write the migration or remove the file.")
     _require_alone(migration)
     return migration
 

@@ -25,7 +25,11 @@ COUNTING = (
 )
 DYNAMIC = re.compile(r"\bexecute\b(?!\s+(?:function|procedure)\b)", re.IGNORECASE)
 CALL = re.compile(r"([A-Za-z_][\w$]*)\"?\s*\(")
-INSERT = re.compile(r"\b(?:insert|merge)\s+into\s+(?:only\s+)?(?:\"?[\w$]+\"?\s*\.\s*)?\"?([\w$]+)", re.IGNORECASE)
+# A write to a table fires that table's triggers in turn.
+WRITE = re.compile(
+    r"\b(?:(?:insert|merge)\s+into|update|delete\s+from)\s+(?:only\s+)?(?:\"?[\w$]+\"?\s*\.\s*)?\"?([\w$]+)",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,7 @@ def _reaches(function: Function, names: set[str], tables: set[str], *, dynamic: 
     if dynamic and DYNAMIC.search(function.source):
         return True
     called = {name.lower() for name in CALL.findall(function.source)}
-    written = {name.lower() for name in INSERT.findall(function.source)}
+    written = {name.lower() for name in WRITE.findall(function.source)}
     return bool(called & names or written & tables)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
 
-from components.schema.lexer import Token, tokens
+from components.schema.lexer import Token, split, tokens
 
 ALONE = "-- transaction: none"
 HEAD = 16  # tokens that tell what a statement is; one with rows may have millions
@@ -83,12 +83,18 @@ class Statement:
     Attributes:
         text: the statement with the comments around it, without its semicolon.
         offset: where `text` begins in its file, in characters.
-        code: where the statement itself begins and ends in `text`, without the comments around it.
+        code: where the statement itself begins and ends in `text`, without the comments around it; found when it is
+            not given.
     """
 
     text: str
     offset: int
-    code: tuple[int, int]
+    code: tuple[int, int] = (-1, -1)
+
+    def __post_init__(self) -> None:
+        if self.code[0] < 0:
+            piece = next((each for each in split(self.text) if each.holds_code), None)
+            object.__setattr__(self, "code", (piece.code_start, piece.code_end) if piece else (0, 0))
 
     @property
     def code_start(self) -> int:
@@ -101,19 +107,14 @@ class Statement:
         return self.text[self.code[0] : self.code[1]]
 
     @cached_property
-    def repeatable(self) -> dict[str, str | None] | None:
-        """The names in it when it may run outside a transaction, else None.
+    def repeatable(self) -> re.Match[str] | None:
+        """The match that says that it may run outside a transaction, else None.
 
-        Keys:
-            index: the index that it builds, quoted as written; None where it builds none.
-            table: the table of that index, quoted and with its schema as written.
+        Where it builds an index, the groups `index` and `table` are the names as written, quoted or not, for
+        Postgres's own functions to read.
         """
         words = " ".join("''" if each.kind == "string" else each.text for each in self._tokens)
-        match = next((found for each in REPEATABLE if (found := each.match(words))), None)
-        if match is None:
-            return None
-        names = {"index": None, "table": None, **match.groupdict()}
-        return {key: found.replace(" . ", ".") if found else None for key, found in names.items()}
+        return next((found for each in REPEATABLE if (found := each.match(words))), None)
 
     @property
     def in_transaction(self) -> str:

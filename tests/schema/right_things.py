@@ -60,7 +60,7 @@ QUIET: tuple[Hole, ...] = (
         " revoke all on function public.first_of from public, anon, authenticated",
         exploitable=False,
     ),
-    Hole(208, "extension's functions in public", "create extension pg_stat_statements", False, "", True),
+    Hole(208, "extension's functions in public", "create extension citext with schema public", False, "", True),
     Hole(
         209,
         "definer function that answers with the caller's own rows",
@@ -157,7 +157,7 @@ QUIET: tuple[Hole, ...] = (
     Hole(
         219,
         "renamed table, required column, unique index and stricter check",
-        "alter table public.contacts rename to people; alter table public.people add column code text;"
+        "alter table public.content_templates rename to people; alter table public.people add column code text;"
         " update public.people set code = substr(md5(id::text), 1, 8);"
         " alter table public.people alter code set not null;"
         " create unique index on public.people (code);"

@@ -94,11 +94,15 @@ def test_a_file_that_makes_no_row_is_named(opened: Open, monkeypatch: pytest.Mon
     assert "no row could be made for it (23514 riddles_answer_check): correct sql/checks/rows/riddles.sql" in told
 
 
+# One that no function names: triggers that write to a table by its old name would fail, for members too.
+RENAMED = "alter table public.platform_metrics rename to figures"
+
+
 def test_a_renamed_table_of_the_rules_is_a_finding_with_the_file_to_correct(opened: Open) -> None:
-    connection = opened(Hole(0, "renamed", "alter table public.audit_log rename to history"))
+    connection = opened(Hole(0, "renamed", RENAMED))
     report = judge(connection)
     assert [str(finding) for finding in report.unjudged] == [
-        "audit_log: all as authenticated: sql/checks/insiders.yaml names public.audit_log,"
+        "platform_metrics: all as authenticated: sql/checks/insiders.yaml names public.platform_metrics,"
         " which the database does not have: correct the file"
     ]
     assert (report.leaks, report.lockouts) == ((), ())
@@ -111,13 +115,16 @@ def test_renamed_members_or_tenants_are_a_finding_and_no_crash(opened: Open, tab
 
 
 def test_rules_under_the_new_name_hold(opened: Open, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    text = insiders.FILE.read_text().replace("public.audit_log", "public.history")
+    text = insiders.FILE.read_text().replace("public.platform_metrics", "public.figures")
     (tmp_path / "insiders.yaml").write_text(text)
     monkeypatch.setattr(proof, "read_insiders", lambda: insiders.read_insiders(tmp_path / "insiders.yaml"))
-    connection = opened(Hole(0, "renamed", "alter table public.audit_log rename to history"))
+    connection = opened(Hole(0, "renamed", RENAMED))
     assert judge(connection).passed
-    connection.execute("grant delete on public.history to authenticated")
-    assert "leak: history: delete as authenticated (owner of the organization)" in str(judge(connection))
+    connection.execute(
+        "grant delete on public.figures to authenticated; create policy cleared on public.figures for delete"
+        " to authenticated using (organization_id = private.current_organization())"
+    )
+    assert "leak: figures: delete as authenticated (owner of the organization)" in str(judge(connection))
 
 
 PATTERNS = st.sampled_from(
