@@ -70,7 +70,8 @@ from pg_policies where schemaname = any(%s)
 """
 # `dumpId; tableoid oid TYPE schema name owner`; the owner is empty for an extension.
 CREATE_SCHEMA = re.compile(r"^CREATE SCHEMA (?=[^;]+;$)", re.MULTILINE)
-ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<what>[A-Z ]+?) (?P<schema>\S+) (?P<rest>.*)$")
+# A kind may be of several words; the one that must never be taken for another is written out.
+ENTRY = re.compile(r"^\d+; \d+ \d+ (?P<what>USER MAPPING|[A-Z ]+?) (?P<schema>\S+) (?P<rest>.*)$")
 
 
 @dataclass(frozen=True)
