@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from components.errors import OperatorError
-from components.schema import gate, isolation, proof
+from components.schema import gate, isolation
 from components.schema.apply import apply, read_live
 from components.schema.catalog import query, read_snapshot
 from components.schema.gate import GateError
@@ -192,9 +192,9 @@ def test_what_ran_alone_is_attacked_too(
 
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the attacks wait for a lock for a moment only."""
-    session = tuple(command.replace("lock_timeout = '2s'", "lock_timeout = '50ms'") for command in proof.SESSION)
-    assert session != proof.SESSION
-    monkeypatch.setattr(proof, "SESSION", session)
+    session = tuple(command.replace("lock_timeout = '2s'", "lock_timeout = '50ms'") for command in isolation.SESSION)
+    assert session != isolation.SESSION
+    monkeypatch.setattr(isolation, "SESSION", session)
 
 
 def test_a_lock_of_another_session_is_waited_out_by_beginning_again(
