@@ -1,7 +1,7 @@
 """Tells apart what this program would change and what somebody changed by hand, per resource and property."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from automation.engine import Engine, OnStep, Outcome, Step
@@ -70,10 +70,12 @@ def find_drift(client: str, engine: Engine, on_step: OnStep | None = None) -> Dr
 def compare(client: str, plain: Outcome, refreshed: Outcome) -> Drift:
     """The drift between a plain preview and one with refresh.
 
-    What the plain preview plans comes from the program. By hand is what only the refreshed one plans: another
-    resource, another operation, more properties; and a planned property whose remote value moved meanwhile.
+    What the plain preview plans comes from the program, except where the program asks for what it asked for at the last
+    update: there a refresh took something made by hand into the state. By hand is what only the refreshed preview
+    plans: another resource, another operation, more properties; and a planned property whose remote value moved
+    meanwhile.
     """
-    program, after = _planned(plain.steps), _planned(refreshed.steps)
+    program, after = _asked_for(_planned(plain.steps)), _planned(refreshed.steps)
     moved = {step.urn: set(step.changed) for step in refreshed.steps if step.operation == "refresh"}
     by_hand = []
     for urn, step in after.items():
@@ -99,6 +101,15 @@ def _planned(steps: Iterable[Step]) -> Mapping[str, Step]:
         for step in steps
         if step.operation not in quiet and not step.unknown_only and not is_component(step.type)
     }
+
+
+def _asked_for(planned: Mapping[str, Step]) -> Mapping[str, Step]:
+    """The planned steps with the properties that the program asks for anew, and without those that have none."""
+    anew = {
+        urn: replace(step, changed=tuple(path for path in step.changed if path not in step.asked))
+        for urn, step in planned.items()
+    }
+    return {urn: step for urn, step in anew.items() if step.changed or not planned[urn].asked}
 
 
 def _change(step: Step, properties: Iterable[str]) -> Change:

@@ -16,6 +16,8 @@ class Step:
         operation: `create`, `update`, `replace`, `delete`, `same`, `read` or `refresh`.
         status: `planned` (previews), `running`, `done` or `failed`.
         changed: property paths that differ; where some do for certain, those alone.
+        asked: those of `changed` that the program asked for at the last update already, so that only a refresh can have
+            moved the state away from them.
         unknown_only: true when the only differences are values a preview cannot know.
         simulated: true when no real provider carried it out.
         seconds: wall time of the step.
@@ -26,6 +28,7 @@ class Step:
     operation: str
     status: str = "done"
     changed: tuple[str, ...] = ()
+    asked: tuple[str, ...] = ()
     unknown_only: bool = False
     simulated: bool = False
     seconds: float = 0.0

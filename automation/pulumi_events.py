@@ -9,6 +9,7 @@ from pulumi.automation import EngineEvent, events
 
 from automation import github_errors, vercel_errors
 from automation.engine import OnStep, Step, certain
+from components.asked import asked_before
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, not one
@@ -98,7 +99,8 @@ def _step(metadata: events.StepEventMetadata, status: str, seconds: float, error
     changed = _changed(metadata, operation)
     inputs = (metadata.new.inputs if metadata.new else None) or {}
     changed, unknown = certain(changed, lambda path: UNKNOWN in str(_at(inputs, path)))
-    return Step(metadata.urn, operation, status, changed, unknown, seconds=seconds, error=error)
+    asked = asked_before(changed, metadata.old.outputs if metadata.old else None, inputs)
+    return Step(metadata.urn, operation, status, changed, asked, unknown, seconds=seconds, error=error)
 
 
 def _changed(metadata: events.StepEventMetadata, operation: str) -> tuple[str, ...]:

@@ -22,7 +22,8 @@ from automation.rehearsal.journal import Journal, Stopped
 from automation.rehearsal.provider import Diff, Provider, ProviderError
 from automation.rehearsal.providers import Providers
 from automation.rehearsal.state import Resource
-from automation.rehearsal.values import UNKNOWN, Properties, has_unknown, mark_secrets, redact
+from automation.rehearsal.values import UNKNOWN, Properties, has_unknown, mark_secrets, plain, redact
+from components.asked import asked_before
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,8 @@ class Deployment:
             step = Step(new.urn, "same", simulated=provider.simulated)
             return self._settle(goal, new, old, step, lambda: (old.id, old.outputs))
         if not change.replaces:
-            step = Step(new.urn, "update", changed=changed, unknown_only=unknown, simulated=provider.simulated)
+            asked = asked_before(changed, plain(old.outputs), plain(new.inputs))
+            step = Step(new.urn, "update", "done", changed, asked, unknown, provider.simulated)
             update = provider.planned if self._journal.preview else provider.update
             return self._settle(goal, new, old, step, lambda: (old.id, update(old, new.inputs)))
         if new.protect and old.protect:

@@ -11,13 +11,15 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
+from components.asked import ASKED, digests
 from components.dynamic import Provider, is_unknown, operation, require_engine, tell
 from components.schema import catalog
 from components.schema.migrations import read_migrations
 from components.schema.verdict import PASSED
 
 TEXTS = ("project_ref", "project_name", "client_id", "db_password")
-INPUTS = (*TEXTS, "timeout", "migrations", "catalog", "isolation")
+DRIFTING = ("migrations", "catalog", "isolation")
+INPUTS = (*TEXTS, "timeout", *DRIFTING)
 
 
 class SchemaProvider(Provider):
@@ -92,6 +94,8 @@ class Schema(Resource, module="schema", name="Schema"):
     """`postgresql://user@host:port/database`, without a password."""
     applied_at: pulumi.Output[str]
     """When the schema was last applied and verified, ISO 8601 in UTC."""
+    asked: pulumi.Output[dict[str, str]]
+    """Property -> digest of what the last apply was asked for."""
 
     def __init__(
         self,
@@ -114,14 +118,15 @@ class Schema(Resource, module="schema", name="Schema"):
             "catalog": catalog.digests(catalog.read_snapshot()),
             "isolation": PASSED,
         }
-        outputs = dict.fromkeys(("version", "dsn", "applied_at"))
+        outputs = dict.fromkeys(("version", "dsn", "applied_at", ASKED))
         super().__init__(SchemaProvider(), name, {**inputs, **outputs}, opts)
 
 
 def _apply(props: Mapping[str, Any], *, prove: bool) -> dict[str, Any]:
     from components.schema.remote import apply_schema
 
-    return {**{key: props[key] for key in INPUTS}, **apply_schema(props, require_engine, tell, prove=prove)}
+    applied = apply_schema(props, require_engine, tell, prove=prove)
+    return {**{key: props[key] for key in INPUTS}, **applied, ASKED: digests(props, DRIFTING)}
 
 
 def _found(id_: str, props: Mapping[str, Any], live: Mapping[str, Any]) -> ReadResult:

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 
 from automation.drift import compare
 from automation.engine import Outcome, Step
+from components.asked import asked_before, digests
 from tests.automation.conftest import TYPES, step
 
 
@@ -27,6 +28,28 @@ def test_what_only_the_look_at_the_remote_system_shows_is_by_hand() -> None:
     drift = compare("acme", Outcome((step("project", "same"),)), Outcome((planned("project", "paused"),)))
     assert drift.program == ()
     assert seen(drift.hand) == {("project", "update"): {"paused"}}
+
+
+def test_what_a_refresh_took_into_the_state_is_by_hand_and_told_as_it_is_now() -> None:
+    earlier = step("schema", "update", status="planned", changed=("catalog.old",), asked=("catalog.old",))
+    now = step("schema", "update", status="planned", changed=("catalog.new",), asked=("catalog.new",))
+    drift = compare("acme", Outcome((earlier,)), Outcome((now,)))
+    assert (drift.program, seen(drift.hand)) == ((), {("schema", "update"): {"catalog.new"}})
+
+
+def test_what_the_program_asks_for_anew_stays_its_own_beside_what_a_refresh_took_into_the_state() -> None:
+    both = step("schema", "update", status="planned", changed=("catalog.x", "migrations.y"), asked=("catalog.x",))
+    drift = compare("acme", Outcome((both,)), Outcome((both,)))
+    assert seen(drift.program) == {("schema", "update"): {"migrations.y"}}
+    assert seen(drift.hand) == {("schema", "update"): {"catalog.x"}}
+
+
+def test_only_a_property_with_the_digest_of_the_last_request_was_asked_for_before() -> None:
+    outputs = {"asked": digests({"catalog": {"a": "1"}, "migrations": {"b": "2"}}, ("catalog", "migrations"))}
+    paths = ("catalog.a", 'catalog["x.y"]', "catalogue", "migrations.b", "timeout")
+    inputs = {"catalog": {"a": "1"}, "migrations": {"b": "3"}, "timeout": 5, "catalogue": 1}
+    assert asked_before(paths, outputs, inputs) == ("catalog.a", 'catalog["x.y"]')
+    assert asked_before(paths, {}, inputs) == asked_before(paths, None, inputs) == ()
 
 
 def test_a_resource_deleted_by_hand_is_a_create_by_hand() -> None:
