@@ -65,6 +65,15 @@ def read_allowed(path: Path = FILE) -> tuple[Entry, ...]:
     return entries
 
 
+def allowed_rights(path: Path = FILE) -> frozenset[tuple[str, str, str]]:
+    """What the file allows as object, role and verb: `("public.leads", "anon", "insert")`.
+
+    Raises:
+        OperatorError: as `read_allowed`.
+    """
+    return frozenset((each.object, each.role, each.verb) for each in read_allowed(path))
+
+
 def take_out(entries: Sequence[Entry], findings: Iterable[Finding]) -> tuple[tuple[Finding, ...], frozenset[Entry]]:
     """Findings that no entry is about, and the entries that were about one."""
     left, used = [], set()

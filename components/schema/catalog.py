@@ -14,14 +14,12 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import yaml
-
 from components.errors import OperatorError
+from components.schema.allowed import allowed_rights
 from components.schema.migrations import SQL
 from components.schema.rights import MARK, NAME, PUBLIC, Right, entries, owner, rights
 
 SNAPSHOT = SQL / "snapshot.json"
-ALLOWED = SQL / "checks" / "allowed.yaml"
 SECURITY = frozenset(
     {
         *("schema", "rls", "policy", "grants", "function", "procedure", "view"),
@@ -108,19 +106,6 @@ def read_snapshot(path: Path = SNAPSHOT) -> dict[str, str]:
     return content
 
 
-def read_allowed(path: Path = ALLOWED) -> frozenset[tuple[str, str, str]]:
-    """Read what is open on purpose.
-
-    Raises:
-        OperatorError: the file is no list of entries.
-    """
-    try:
-        entries_read = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else []
-        return frozenset((each["object"], each["role"], each["verb"].lower()) for each in entries_read or ())
-    except (OSError, yaml.YAMLError, KeyError, TypeError, AttributeError):
-        raise OperatorError("must list object, role, verb, reason and reviewer", str(path)) from None
-
-
 def digests(catalog: Catalog) -> dict[str, str]:
     """Map each object to the first 16 hexadecimal digits of its definition's SHA-256."""
     return {name: hashlib.sha256(text.encode()).hexdigest()[:16] for name, text in sorted(catalog.items())}
@@ -159,7 +144,7 @@ def foreign(live: Catalog, expected: Catalog, allowed: Allowed | None = None) ->
     Left out are objects that only do what `allowed` says, and the archive of a taken-over database while it is closed.
     """
     own = ours(live, expected)
-    open_on_purpose = read_allowed() if allowed is None else allowed
+    open_on_purpose = allowed_rights() if allowed is None else allowed
     found: dict[str, list[str]] = {}
     for name in sorted(live.keys() - own.keys()):
         if is_archived(name, live):

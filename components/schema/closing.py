@@ -18,6 +18,7 @@ import psycopg
 
 from components.errors import OperatorError
 from components.schema import catalog
+from components.schema.allowed import allowed_rights
 from components.schema.catalog import Catalog, kind_of, path_of
 from components.schema.connection import connect_from_environment
 from components.schema.failures import database_error
@@ -82,7 +83,7 @@ class Closed:
 def openings(live: Catalog, expected: Catalog, allowed: catalog.Allowed | None = None) -> list[Opening]:
     """List what foreign objects let the API's anonymous and signed-in roles do, unless it is allowed."""
     own = catalog.ours(live, expected)
-    on_purpose = catalog.read_allowed() if allowed is None else allowed
+    on_purpose = allowed_rights() if allowed is None else allowed
     found = []
     for name in sorted(live.keys() - own.keys()):
         if kind_of(name) not in NOUNS or catalog.is_archived(name, live):

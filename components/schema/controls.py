@@ -35,6 +35,7 @@ def rights(attacker: Attacker, reviewed: Mapping[str, str]) -> Iterator[Right]:
     owner = victim.actor("owner", "owner of the organization")
     people = [victim.actor(role, f"{role} of the organization") for role in MEMBER_ROLES]
     numbers = itertools.count(1)
+    reviewed = {name: text for name, text in reviewed.items() if name.startswith(("grants ", "policy "))}
     for relation in attacker.surface.exposed:
         if not relation.is_table or relation.schema == STORAGE or not attacker.rows.get((relation.id, victim.id)):
             continue

@@ -12,16 +12,13 @@ import psycopg
 
 from components.errors import OperatorError
 from components.schema import isolation
-from components.schema.catalog import Catalog, compare
+from components.schema.catalog import PARTS, RELATIONS, Catalog, compare, kind_of, path_of, relation_of
 from components.schema.migrations import Migration
 from components.schema.repair import repair
 from components.schema.verdict import leak_lines, origin
 
 # Another session's lock: the attempt proves nothing, and is worth repeating.
 BUSY = ("55P03", "40P01")
-# Named with the relation that they belong to, where that is not in the snapshot either.
-RELATIONS = ("table", "view", "matview", "foreign-table", "sequence")
-PARTS = ("grants", "rls", "column", "constraint", "index", "policy", "trigger", "rule")
 # An index or a validated constraint may come from a file that still has to run alone.
 FROM_ALONE = ("index", "constraint")
 
@@ -132,7 +129,8 @@ def find_unreviewed(change: Change, snapshot: Catalog) -> list[str]:
     return [
         name
         for name in sorted({*start, *after, *snapshot})
-        if start.get(name) == snapshot.get(name) != after.get(name) and not (change.rest and _kind(name) in FROM_ALONE)
+        if start.get(name) == snapshot.get(name) != after.get(name)
+        and not (change.rest and kind_of(name) in FROM_ALONE)
     ]
 
 
@@ -199,7 +197,7 @@ def _unreviewed_lines(names: Sequence[str], change: Change, snapshot: Catalog) -
             what = "is in sql/snapshot.json and would be dropped"
         else:
             what = "is not as in sql/snapshot.json" if name in snapshot else "is not in sql/snapshot.json"
-        file = origin(name.partition(" ")[2], files, files) or origin(_relation(name), files, files)
+        file = origin(path_of(name), files, files) or origin(relation_of(name) or path_of(name), files, files)
         said = differences.security.get(name) or differences.other.get(name)
         note = f" ({said})" if said and name in after else ""
         where = f"{file}: " if file else ""
@@ -209,14 +207,4 @@ def _unreviewed_lines(names: Sequence[str], change: Change, snapshot: Catalog) -
 
 def _inside_another(name: str, wrong: Sequence[str]) -> bool:
     """Whether a line about the relation that an object is part of says it already."""
-    return _kind(name) in PARTS and any(f"{kind} {_relation(name)}" in wrong for kind in RELATIONS)
-
-
-def _relation(name: str) -> str:
-    """Schema and relation of an object that is part of one, or the object itself."""
-    kind, _, path = name.partition(" ")
-    return ".".join(path.split(".")[:2]) if kind in PARTS else path
-
-
-def _kind(name: str) -> str:
-    return name.partition(" ")[0]
+    return kind_of(name) in PARTS and any(f"{kind} {relation_of(name)}" in wrong for kind in RELATIONS)

@@ -47,7 +47,7 @@ class Proof:
         self.rows: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
         self.borrowed: set[int] = set()
         self.own: dict[int, int] = {}
-        self.actors: list[Actor] = []
+        self.actors: dict[Actor, int] = {}
 
     def run(self) -> Report:
         """Carry out the check; the caller rolls back to the savepoint `isolation`.
@@ -272,9 +272,7 @@ class Proof:
         return Caller(self.surface, plain, known)
 
     def _actor(self, actor: Actor) -> int:
-        if actor not in self.actors:
-            self.actors.append(actor)
-        return self.actors.index(actor)
+        return self.actors.setdefault(actor, len(self.actors))
 
     def _requests(self) -> Jsonb:
         return Jsonb([{"role": each.role, "settings": each.settings(self._claims)} for each in self.actors])

@@ -104,17 +104,17 @@ class Relation:
     uniques: tuple[tuple[str, ...], ...]
     indexed: frozenset[str]
 
-    @property
+    @cached_property
     def qualified(self) -> str:
         """The name as SQL takes it."""
         return f"{quoted(self.schema)}.{quoted(self.name)}"
 
-    @property
+    @cached_property
     def full(self) -> str:
         """The name with its schema, as a person writes it."""
         return f"{self.schema}.{self.name}"
 
-    @property
+    @cached_property
     def short(self) -> str:
         """The name an operator knows."""
         return self.full.removeprefix("public.")
@@ -137,7 +137,11 @@ class Relation:
 
     def column(self, name: str) -> Column | None:
         """The column of that name."""
-        return next((each for each in self.columns if each.name == name), None)
+        return self._by_name.get(name)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Column]:
+        return {each.name: each for each in self.columns}
 
     def open_to(self, role: str, verb: str) -> list[Column]:
         """The columns that can be written and on which the role has the privilege."""
@@ -179,17 +183,17 @@ class Function:
     supabase: bool
     roles: frozenset[str]
 
-    @property
+    @cached_property
     def full(self) -> str:
         """The name with its schema."""
         return f"{self.schema}.{self.name}"
 
-    @property
+    @cached_property
     def short(self) -> str:
         """The name an operator knows."""
         return self.full.removeprefix("public.")
 
-    @property
+    @cached_property
     def qualified(self) -> str:
         """The name as SQL takes it."""
         return f"{quoted(self.schema)}.{quoted(self.name)}"
@@ -266,7 +270,11 @@ class Surface:
 
     def named(self, full: str) -> Relation | None:
         """The relation of that name, with its schema."""
-        return next((each for each in self.relations.values() if each.full == full), None)
+        return self._by_name.get(full)
+
+    @cached_property
+    def _by_name(self) -> Mapping[str, Relation]:
+        return {each.full: each for each in self.relations.values()}
 
 
 def _relation(fact: dict[str, Any]) -> Relation:

@@ -8,12 +8,14 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from psycopg import sql
 
 from components.schema.apply import apply
 from components.schema.catalog import read_snapshot
 from components.schema.migrations import Migration, read_migrations
 from components.supabase import database
 from components.supabase.client import Client
+from emulators.supabase.database import ProjectDatabases
 from tests.conftest import Local
 
 # Defines pg_temp.populate(organization, accounts), an organization with a row or more in every table, and
@@ -65,18 +67,41 @@ def new_database(local: Local) -> NewDatabase:
 
 
 @pytest.fixture(scope="session")
-def ready(new_database: NewDatabase) -> Database:
-    """One database with our schema, shared by tests that commit nothing."""
-    made = new_database()
-    with made.connect() as connection:
+def new_current(new_database: NewDatabase, local: Local) -> NewDatabase:
+    """Makes a project and gives its database with our schema: a copy, which takes a tenth of the time of an apply."""
+    template, databases = new_database(), ProjectDatabases(local.postgres)
+    with template.connect() as connection:
         apply(connection, read_migrations(), snapshot=read_snapshot())
-    return made
+
+    def make() -> Database:
+        made = new_database()
+        with local.postgres.admin() as admin:
+            admin.execute(sql.SQL("drop database {} with (force)").format(sql.Identifier(made.ref)))
+            databases.copy(template.ref, made.ref)
+            names = sql.Identifier(made.ref), sql.Identifier(databases.login(made.ref))
+            admin.execute(sql.SQL("grant connect on database {} to {}").format(*names))
+        return made
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def ready(new_current: NewDatabase) -> Database:
+    """One database with our schema, shared by tests that commit nothing."""
+    return new_current()
 
 
 @pytest.fixture
 def empty(new_database: NewDatabase) -> Iterator[Connection]:
     """A connection to a new project's database, without our schema."""
     with new_database().connect() as connection:
+        yield connection
+
+
+@pytest.fixture
+def current(new_current: NewDatabase) -> Iterator[Connection]:
+    """A connection to a new project's database with our schema, for tests that commit."""
+    with new_current().connect() as connection:
         yield connection
 
 

@@ -34,12 +34,11 @@ insert into public.companies (organization_id, name, city) select id, 'A', 'Ulm'
 
 
 @pytest.fixture
-def upgraded(empty: Connection) -> Connection:
+def upgraded(current: Connection) -> Connection:
     """A client's database with our schema and one row."""
-    apply(empty, read_migrations())
-    empty.execute(ROWS, (1,))
-    empty.commit()
-    return empty
+    current.execute(ROWS, (1,))
+    current.commit()
+    return current
 
 
 def test_files_before_and_after_it_are_transactions_of_their_own(upgraded: Connection, folder: Folder) -> None:
@@ -144,11 +143,10 @@ def test_one_that_was_built_but_not_recorded_is_recorded(upgraded: Connection, f
 
 
 def test_two_applies_at_once_build_it_once_and_do_not_wait_for_each_other_in_a_circle(
-    new_database: NewDatabase, folder: Folder, local: Local
+    new_current: NewDatabase, folder: Folder, local: Local
 ) -> None:
-    database, counts = new_database(), list[int]()
+    database, counts = new_current(), list[int]()
     with database.connect() as connection:
-        apply(connection, read_migrations())
         connection.execute(ROWS, (1,))
     migrations = folder(INDEX)
 

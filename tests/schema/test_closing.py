@@ -8,9 +8,8 @@ import sys
 import pytest
 
 from components.schema import catalog
-from components.schema.apply import apply, read_live
+from components.schema.apply import read_live
 from components.schema.closing import close, openings
-from components.schema.migrations import read_migrations
 from tests.conftest import Local
 from tests.schema.conftest import Database, NewDatabase
 
@@ -44,11 +43,10 @@ LINES = [
 
 
 @pytest.fixture
-def made(new_database: NewDatabase) -> Database:
+def made(new_current: NewDatabase) -> Database:
     """A database with our schema and foreign objects that are open."""
-    database = new_database()
+    database = new_current()
     with database.connect() as connection:
-        apply(connection, read_migrations(), snapshot=catalog.read_snapshot())
         connection.execute(FOREIGN)
     return database
 

@@ -30,12 +30,9 @@ ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def client(new_database: NewDatabase) -> Database:
+def client(new_current: NewDatabase) -> Database:
     """A client's database as reviewed."""
-    made = new_database()
-    with made.connect() as connection:
-        apply(connection, read_migrations(), snapshot=read_snapshot())
-    return made
+    return new_current()
 
 
 @pytest.fixture

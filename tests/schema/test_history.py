@@ -27,22 +27,20 @@ def command(database: Database, *arguments: str, **environment: str) -> subproce
     )
 
 
-def test_it_shows_files_and_ledger_side_by_side(empty: Connection, folder: Folder) -> None:
+def test_it_shows_files_and_ledger_side_by_side(current: Connection, folder: Folder) -> None:
     first, *_, last = read_migrations()
-    apply(empty, read_migrations())
     files = folder({first.file.rsplit("/", 1)[1]: "select 1;", "20990101000000_new.sql": "select 1;"})
-    empty.execute("update supabase_migrations.schema_migrations set statements = null where name = 'crm'")
-    empty.commit()
-    lines = history([each for each in files if each != last], read_live(empty).migrations)
+    current.execute("update supabase_migrations.schema_migrations set statements = null where name = 'crm'")
+    current.commit()
+    lines = history([each for each in files if each != last], read_live(current).migrations)
     assert [state for _, state, _ in lines].count("applied") == len(read_migrations()) - 3
     assert lines[0] == (first.version, "edited", first.name)
     assert lines[1][1:] == ("no SQL", "crm")
     assert lines[-2:] == [(last.version, "no file", ""), ("20990101000000", "pending", "new")]
 
 
-def test_each_refusal_names_the_command_that_ends_it(empty: Connection, folder: Folder) -> None:
+def test_each_refusal_names_the_command_that_ends_it(current: Connection, folder: Folder) -> None:
     first, *_, last = read_migrations()
-    apply(empty, read_migrations())
     stories = [
         (folder({first.file.rsplit("/", 1)[1]: "select 1;"}), "applied", first.version),
         (folder({LATE: "select 1;"}), "applied", LATE[:14]),
@@ -50,25 +48,24 @@ def test_each_refusal_names_the_command_that_ends_it(empty: Connection, folder: 
     ]
     for files, verb, version in stories:
         with pytest.raises(OperatorError) as refused:
-            apply(empty, files)
+            apply(current, files)
         assert f"python -m components.schema.history {verb} {version}." in str(refused.value)
-        correct(empty, files, verb, [version])
-        assert apply(empty, files).files == ()
-        correct(empty, read_migrations(), "applied", [each.version for each in read_migrations()])
+        correct(current, files, verb, [version])
+        assert apply(current, files).files == ()
+        correct(current, read_migrations(), "applied", [each.version for each in read_migrations()])
         if version == LATE[:14]:
-            correct(empty, files, "reverted", [version])
+            correct(current, files, "reverted", [version])
 
 
-def test_it_touches_the_ledger_alone_and_all_versions_or_none(empty: Connection) -> None:
-    apply(empty, read_migrations())
-    before = read_live(empty)
+def test_it_touches_the_ledger_alone_and_all_versions_or_none(current: Connection) -> None:
+    before = read_live(current)
     for verb, wrong in (("applied", "has no file in sql/migrations"), ("reverted", "is not in the ledger")):
         with pytest.raises(OperatorError, match=f"migration 20990101000000: {wrong}"):
-            correct(empty, read_migrations(), verb, [read_migrations()[0].version, "20990101000000"])
-        assert read_live(empty) == before
-    correct(empty, read_migrations(), "reverted", [read_migrations()[0].version])
-    assert read_live(empty).catalog == before.catalog
-    assert len(read_live(empty).migrations) == len(before.migrations) - 1
+            correct(current, read_migrations(), verb, [read_migrations()[0].version, "20990101000000"])
+        assert read_live(current) == before
+    correct(current, read_migrations(), "reverted", [read_migrations()[0].version])
+    assert read_live(current).catalog == before.catalog
+    assert len(read_live(current).migrations) == len(before.migrations) - 1
 
 
 def test_the_command_corrects_and_prints_the_history(new_database: NewDatabase) -> None:

@@ -5,10 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from psycopg.types.json import Jsonb
 
-from components.schema.apply import apply
-from components.schema.catalog import read_snapshot
 from components.schema.isolation import judge
-from components.schema.migrations import read_migrations
 from tests.conftest import Local
 from tests.schema.conftest import POPULATE, Connection, NewDatabase
 from tests.schema.holes import LISTED, Hole
@@ -19,11 +16,9 @@ Open = Callable[[Hole], Connection]
 
 
 @pytest.fixture(scope="module")
-def filled(new_database: NewDatabase, local: Local) -> str:
+def filled(new_current: NewDatabase, local: Local) -> str:
     """A project's database with our schema and two filled organizations; gives its ref."""
-    made = new_database()
-    with made.connect() as connection:
-        apply(connection, read_migrations(), snapshot=read_snapshot())
+    made = new_current()
     with local.postgres.admin(made.ref) as admin:
         fill(admin)
     return made.ref

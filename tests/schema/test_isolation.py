@@ -214,10 +214,9 @@ def test_rows_that_are_there_already_stay_and_are_attacked(schema: Connection) -
     assert schema.execute("select count(*) from organizations").fetchone() == (0,)
 
 
-def test_committed_rows_of_others_stay_as_they_are_in_every_table(new_database: NewDatabase) -> None:
-    made = new_database()
+def test_committed_rows_of_others_stay_as_they_are_in_every_table(new_current: NewDatabase) -> None:
+    made = new_current()
     with made.connect() as connection:
-        apply(connection, read_migrations())
         connection.execute(POPULATE)
         for own in (Organization.of("owner", "member"), Organization.of("owner", "member")):
             accounts = json.dumps(dict.fromkeys(own.accounts))
@@ -241,10 +240,9 @@ def test_what_everybody_could_make_in_an_old_project_is_taken_back(empty: Connec
     assert str(check(empty)).endswith(" 0 leaks")
 
 
-def test_a_check_gives_way_to_whoever_holds_a_table(new_database: NewDatabase) -> None:
-    made = new_database()
+def test_a_check_gives_way_to_whoever_holds_a_table(new_current: NewDatabase) -> None:
+    made = new_current()
     with made.connect() as connection, made.connect() as other:
-        apply(connection, read_migrations())
         other.execute("lock table contacts in access exclusive mode")
         with pytest.raises(OperatorError, match="lock timeout"):
             check(connection)
@@ -268,10 +266,8 @@ def test_a_database_without_the_schema_is_one_line(empty: Connection) -> None:
         check(empty)
 
 
-def test_the_command_exits_1_on_a_leak_and_prints_json(new_database: NewDatabase) -> None:
-    made = new_database()
-    with made.connect() as connection:
-        apply(connection, read_migrations())
+def test_the_command_exits_1_on_a_leak_and_prints_json(new_current: NewDatabase) -> None:
+    made = new_current()
     environment = {**os.environ, **made.environment}
     command = [sys.executable, "-m", "components.schema.isolation"]
     closed = subprocess.run([*command, "--json"], env=environment, capture_output=True, text=True, check=False)

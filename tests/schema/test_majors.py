@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from uuid import uuid4
 
 import psycopg
@@ -10,7 +11,7 @@ from psycopg.conninfo import make_conninfo
 
 from components.schema.apply import apply
 from components.schema.catalog import compare, read_snapshot
-from components.schema.isolation import check, judge
+from components.schema.isolation import check
 from components.schema.migrations import read_migrations
 from components.schema.repair import repair
 from emulators.postgres import Postgres
@@ -18,15 +19,17 @@ from emulators.supabase.database import ProjectDatabases
 from tests.schema.by_hand import EDITS, changed, lines, unnamed
 from tests.schema.by_hand import read as read_as_owner
 from tests.schema.conftest import Connection
-from tests.schema.holes import LISTED, Hole
+from tests.schema.holes import LISTED
 from tests.schema.majors import VERSIONS, MajorMissingError, server
 from tests.schema.more_holes import MORE
 from tests.schema.mutants import REPORTED, SECURITY, mutants
 from tests.schema.right_things import QUIET
 from tests.schema.test_holes import fill
 from tests.schema.test_repair import read
+from tests.schema.verdicts import HEAD, judged
 
 pytestmark = pytest.mark.long
+TABLE = Path(__file__).parents[2] / "docs/holes.md"
 
 
 @dataclass(frozen=True)
@@ -87,34 +90,19 @@ def test_every_attack_is_repelled_and_a_hole_is_named(schema: Connection) -> Non
     assert "leak: contacts: select as anon" in str(check(schema))
 
 
-def test_the_check_names_the_same_holes_and_leaves_the_same_things_alone(
-    postgres: Postgres, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_each_hole_has_the_verdicts_that_the_table_gives_it(postgres: Postgres) -> None:
     made = new_project(postgres)
     with psycopg.connect(made.dsn) as connection:
         apply(connection, read_migrations(), snapshot=read_snapshot())
     with psycopg.connect(made.admin, autocommit=True) as admin:
         fill(admin)
         admin.autocommit = False
-        verdicts = {hole: _verdict(admin, hole) for hole in (*LISTED, *MORE, *QUIET)}
-    with capsys.disabled():
-        print("\n" + "\n".join(f"{hole}: {verdict}" for hole, verdict in verdicts.items()))  # noqa: T201
-    wrong = [str(hole) for hole, verdict in verdicts.items() if (verdict == "named") != hole.exploitable]
-    assert wrong == []
-
-
-def _verdict(admin: Connection, hole: Hole) -> str:
-    """What the check says of a hole, which is closed again."""
-    try:
-        admin.execute(f"{'' if hole.as_admin else 'set local role postgres;'} {hole.sql}".encode())
-        admin.execute("reset role; set local role postgres")
-        report = judge(admin)
-    finally:
-        admin.rollback()
-    findings = (*report.leaks, *report.lockouts, *report.unjudged)
-    if not findings:
-        return "quiet"
-    return "named" if any(hole.named in finding.table for finding in findings) else "named as something else"
+        verdicts = [judged(admin, hole) for hole in (*LISTED, *MORE)]
+        quiet = [judged(admin, thing) for thing in QUIET]
+    wrong = [each for each in verdicts if (each.check == "named") != each.hole.exploitable]
+    assert [str(each) for each in (*wrong, *(each for each in quiet if each.check != "-"))] == []
+    assert [str(each) for each in verdicts if each.drift != "named" and each.hole.exploitable] == []
+    assert HEAD + "".join(f"{each}\n" for each in verdicts) in TABLE.read_text()
 
 
 @pytest.mark.parametrize("kind", SECURITY)

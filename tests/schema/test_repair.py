@@ -85,57 +85,53 @@ def test_the_remedy_for_what_is_missing_is_the_sql_that_brings_it_back(schema: C
 
 
 @pytest.mark.parametrize("kind", BEYOND_REPAIR)
-def test_what_is_beyond_repair_fails_by_name_and_leaves_everything_as_it_was(empty: Connection, kind: str) -> None:
+def test_what_is_beyond_repair_fails_by_name_and_leaves_everything_as_it_was(current: Connection, kind: str) -> None:
     change, named = BEYOND_REPAIR[kind]
-    apply(empty, read_migrations(), snapshot=read_snapshot())
-    empty.execute("alter table public.companies disable row level security")
-    empty.execute(change)
-    empty.commit()
-    before = read_live(empty)
+    current.execute("alter table public.companies disable row level security")
+    current.execute(change)
+    current.commit()
+    before = read_live(current)
     with pytest.raises(OperatorError, match="security is not as reviewed") as failed:
-        apply(empty, read_migrations(), snapshot=read_snapshot())
+        apply(current, read_migrations(), snapshot=read_snapshot())
     assert named in str(failed.value)
     assert len(str(failed.value).splitlines()) == 1
-    assert read_live(empty) == before
+    assert read_live(current) == before
 
 
-def test_pending_migrations_come_first_and_the_repair_after_them(empty: Connection, folder: Folder) -> None:
-    apply(empty, read_migrations(), snapshot=read_snapshot())
-    empty.execute("alter policy deals_member on deals using (true); create policy x on deals to anon using (true)")
-    empty.commit()
+def test_pending_migrations_come_first_and_the_repair_after_them(current: Connection, folder: Folder) -> None:
+    current.execute("alter policy deals_member on deals using (true); create policy x on deals to anon using (true)")
+    current.commit()
     new = {"20990101000000_roles.sql": "grant references on public.companies to service_role;"}
     reviewed = read_snapshot() | {
         "grants public.companies": read_snapshot()["grants public.companies"].replace(
             "service_role: DELETE, INSERT,", "service_role: DELETE, INSERT, REFERENCES,"
         )
     }
-    applied = apply(empty, folder(new), snapshot=reviewed)
+    applied = apply(current, folder(new), snapshot=reviewed)
     assert applied.files == ("sql/migrations/20990101000000_roles.sql",)
     assert applied.repaired == ("policy public.deals.deals_member", "policy public.deals.x")
-    assert applied.live.catalog == read_live(empty).catalog == reviewed
+    assert applied.live.catalog == read_live(current).catalog == reviewed
 
 
-def test_a_difference_that_a_migration_makes_is_no_drift_and_fails(empty: Connection, folder: Folder) -> None:
-    apply(empty, read_migrations(), snapshot=read_snapshot())
-    empty.execute("alter table public.deals disable row level security")
-    empty.commit()
-    before = read_live(empty)
+def test_a_difference_that_a_migration_makes_is_no_drift_and_fails(current: Connection, folder: Folder) -> None:
+    current.execute("alter table public.deals disable row level security")
+    current.commit()
+    before = read_live(current)
     with pytest.raises(OperatorError, match=r"grants public\.companies .*review the difference") as failed:
         apply(
-            empty,
+            current,
             folder({"20990101000000_x.sql": "grant select on public.companies to anon;"}),
             snapshot=read_snapshot(),
         )
     assert "deals" not in str(failed.value)
-    assert read_live(empty) == before
+    assert read_live(current) == before
 
 
 def test_a_busy_table_stops_the_repair_instead_of_queueing_readers(
-    new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch
+    new_current: NewDatabase, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    connect = new_database().connect
+    connect = new_current().connect
     with connect() as reader, connect() as connection:
-        apply(connection, read_migrations(), snapshot=read_snapshot())
         connection.execute("alter table deals disable row level security")
         connection.commit()
         reader.execute("select from public.deals")
@@ -174,9 +170,9 @@ def reached(connection: Connection) -> set[tuple[str, str]]:
 
 
 @pytest.fixture
-def connect(new_database: NewDatabase, local: Local) -> Callable[[], Connection]:
+def connect(new_current: NewDatabase, local: Local) -> Callable[[], Connection]:
     """Gives connections to a database with rows of two organizations, that can attack."""
-    made = new_database()
+    made = new_current()
 
     def open_connection() -> Connection:
         connection = made.connect()
@@ -184,9 +180,6 @@ def connect(new_database: NewDatabase, local: Local) -> Callable[[], Connection]
         connection.execute(POPULATE)
         return connection
 
-    with made.connect() as first:
-        # The end of each migration file drops temporary functions.
-        apply(first, read_migrations(), snapshot=read_snapshot())
     with open_connection() as connection, local.postgres.admin(made.ref) as admin:
         for each in (VICTIM, OUTSIDER):
             for account in each.accounts.values():

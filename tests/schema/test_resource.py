@@ -6,11 +6,12 @@ from typing import Any
 import pytest
 
 from automation.rehearsal.diff import differences
+from components import asked
 from components.dynamic import whole
 from components.schema.apply import apply
 from components.schema.catalog import digests, read_snapshot
 from components.schema.migrations import read_migrations
-from components.schema.resource import SchemaProvider
+from components.schema.resource import DRIFTING, SchemaProvider
 from tests.conftest import Local
 from tests.dynamic_server import UNKNOWN, DynamicProvider, ProviderError, dynamic_server
 from tests.schema.conftest import PASSWORD, Database, NewDatabase
@@ -23,12 +24,17 @@ def provider(local: Local) -> Iterator[DynamicProvider]:
 
 
 @pytest.fixture
-def made(new_database: NewDatabase) -> Database:
-    return new_database()
+def made(new_current: NewDatabase) -> Database:
+    """A database with our schema, so that a create applies nothing."""
+    return new_current()
 
 
 @pytest.fixture
 def wanted(made: Database) -> dict[str, Any]:
+    return inputs_for(made)
+
+
+def inputs_for(made: Database) -> dict[str, Any]:
     """Inputs, as the program declares them."""
     return {
         "project_ref": made.ref,
@@ -42,15 +48,16 @@ def wanted(made: Database) -> dict[str, Any]:
     }
 
 
-def test_a_schema_lives_through_its_six_operations(
-    provider: DynamicProvider, wanted: dict[str, Any], made: Database
-) -> None:
+def test_a_schema_lives_through_its_six_operations(provider: DynamicProvider, new_database: NewDatabase) -> None:
+    made = new_database()
+    wanted = inputs_for(made)
     assert provider.check({}, wanted) == []
     ref, outputs = provider.create(wanted)
     assert ref == made.ref
     newest = read_migrations()[-1].version
     applied_at = outputs["applied_at"]
-    assert outputs == {**wanted, "version": newest, "dsn": made.address.dsn, "applied_at": applied_at}
+    said = {"version": newest, "dsn": made.address.dsn, "applied_at": applied_at}
+    assert outputs == {**wanted, **said, "asked": asked.digests(wanted, DRIFTING)}
     assert PASSWORD not in outputs["dsn"]
     assert provider.read(ref, outputs) == (ref, outputs, wanted)
     assert provider.diff(outputs, wanted) == ("DIFF_UNKNOWN", [])
@@ -199,7 +206,9 @@ def test_a_database_that_cannot_be_attacked_is_not_called_safe(
     assert provider.read(ref, outputs)[2]["isolation"] != "passed"
 
 
-def test_an_interrupted_create_is_continued(provider: DynamicProvider, wanted: dict[str, Any], made: Database) -> None:
+def test_an_interrupted_create_is_continued(provider: DynamicProvider, new_database: NewDatabase) -> None:
+    made = new_database()
+    wanted = inputs_for(made)
     with made.connect() as connection:
         apply(connection, read_migrations())
     assert provider.create(wanted)[1]["catalog"] == wanted["catalog"]

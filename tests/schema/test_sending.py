@@ -7,8 +7,6 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from components.schema.apply import apply
-from components.schema.migrations import read_migrations
 from tests.schema.conftest import Connection, Database, NewDatabase
 from tests.schema.crm import Crm, act_as
 
@@ -227,11 +225,10 @@ def test_a_stranger_is_refused_before_it_learns_who_may_be_sent_to(crm: Crm) -> 
 
 
 @pytest.fixture
-def committed(new_database: NewDatabase) -> tuple[Database, str]:
+def committed(new_current: NewDatabase) -> tuple[Database, str]:
     """A database of its own with one organization, for what two connections do."""
-    database = new_database()
+    database = new_current()
     with database.connect() as connection:
-        apply(connection, read_migrations())
         crm = Crm.new(connection)
         crm.contact("a@x.test")
     return database, crm.organization

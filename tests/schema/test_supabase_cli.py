@@ -87,10 +87,9 @@ def test_any_shape_of_file_is_recorded_as_the_cli_records_it_and_found_unchanged
     assert cli(ours, "db", "push", "--dry-run")["upToDate"] is True
 
 
-def test_the_advisors_of_supabase_have_nothing_to_say(cli: SupabaseCli, new_database: NewDatabase) -> None:
-    database = new_database()
+def test_the_advisors_of_supabase_have_nothing_to_say(cli: SupabaseCli, new_current: NewDatabase) -> None:
+    database = new_current()
     with database.connect() as connection:
-        apply(connection, read_migrations())
         found = cli(database, "db", "advisors", "--level", "info")["results"]
         assert {one["name"]: one["detail"] for one in found if one["name"] not in EXEMPT} == {}
         connection.execute("create table public.open (id int)")

@@ -11,7 +11,7 @@ from components.schema.apply import MigrationError, apply, read_live
 from components.schema.catalog import read_snapshot
 from components.schema.clone import clone
 from components.schema.gate import GateError
-from components.schema.migrations import Migration, read_migrations
+from components.schema.migrations import Migration
 from components.schema.trial import attempt
 from emulators import postgres
 from tests.conftest import Local
@@ -42,10 +42,9 @@ def test_a_clone_holds_the_live_catalog_and_ledger_without_a_row(schema: Connect
 
 
 def test_what_is_changed_by_hand_is_in_the_clone_and_decides(
-    new_database: NewDatabase, folder: Folder, copy: str
+    new_current: NewDatabase, folder: Folder, copy: str
 ) -> None:
-    with new_database().connect() as live:
-        apply(live, read_migrations())
+    with new_current().connect() as live:
         live.execute("alter table public.contacts add column nickname text")
         live.commit()
         pending = folder({"20990101000000_a.sql": "select 1;\nalter table public.contacts add column nickname text;"})
@@ -142,13 +141,12 @@ PUBLISHED = "select pubname, tablename from pg_publication_tables order by 1, 2"
 
 @pytest.mark.parametrize("shape", SHAPES, ids=list(SHAPES))
 def test_a_clone_takes_the_shapes_of_real_clients_and_tries_there(
-    new_database: NewDatabase, folder: Folder, copy: str, local: Local, shape: str
+    new_current: NewDatabase, folder: Folder, copy: str, local: Local, shape: str
 ) -> None:
-    made = new_database()
+    made = new_current()
     with local.postgres.admin(made.ref) as admin:
         admin.execute(AS_ADMIN)
     with made.connect() as live:
-        apply(live, read_migrations())
         live.execute(SHAPES[shape].encode())
         live.commit()
         catalog, triggers = read_live(live), live.execute(TRIGGERS).fetchall()
@@ -206,10 +204,9 @@ ENUM = {
 
 @pytest.mark.parametrize("live", [False, True], ids=["on a clone", "on the live database"])
 def test_a_file_that_needs_an_enum_value_of_an_earlier_one_is_tried_or_named(
-    new_database: NewDatabase, folder: Folder, *, live: bool
+    new_current: NewDatabase, folder: Folder, *, live: bool
 ) -> None:
-    with new_database().connect() as connection:
-        apply(connection, read_migrations())
+    with new_current().connect() as connection:
         connection.execute(
             "create type public.lead_source as enum ('web'); create table public.leads (source public.lead_source)"
         )
