@@ -47,6 +47,7 @@ def test_a_project_of_the_same_name_that_nothing_proves_is_listed_and_left(make_
     assert client.projects() == [client.project_name]
 
 
+@pytest.mark.long
 def test_a_client_whose_tier_was_removed_can_still_leave(make_client: MakeClient) -> None:
     client = make_client("leaves")
     assert client("up")[0] == 0

@@ -102,6 +102,7 @@ def test_foreign_objects_are_closed_when_an_operator_says_so_and_nothing_is_drop
     assert (code, again["close_foreign"]["closed"]) == (0, [])
 
 
+@pytest.mark.long
 def test_what_cannot_be_closed_is_named_and_stops_no_repair(make_client: MakeClient) -> None:
     client = make_client("notmine")
     assert client("up")[0] == 0

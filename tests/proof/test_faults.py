@@ -69,6 +69,7 @@ def strike(client: Client, service: str, method: str, path: str, kind: str) -> s
     return outcome
 
 
+@pytest.mark.long
 def test_a_create_whose_key_is_refused_for_a_moment_is_told_and_converges(make_client: MakeClient) -> None:
     outcome = strike(make_client("quick"), "supabase", "POST", f"/v1{REF}/api-keys", "503 as a page")
     assert outcome == "told, then converged"

@@ -124,7 +124,9 @@ def assert_converges(client: Client, session: int) -> dict[str, Any]:
     return state
 
 
-@pytest.mark.parametrize(("killed", "hold"), [("engine", "after"), ("all", "before")])
+@pytest.mark.parametrize(
+    ("killed", "hold"), [("engine", "after"), pytest.param("all", "before", marks=pytest.mark.long)]
+)
 def test_a_create_killed_at_the_request_that_is_billed_makes_one_project(
     make_client: MakeClient, killed: str, hold: str
 ) -> None:

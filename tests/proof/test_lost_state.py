@@ -56,6 +56,7 @@ def found_again(client: Client) -> None:
     assert client.state()[EDITED]["outputs"]["content"] == "A developer's own words."
 
 
+@pytest.mark.long
 def test_a_client_whose_state_is_lost_is_found_again(make_client: MakeClient) -> None:
     found_again(make_client("lost"))
 

@@ -38,8 +38,6 @@ SERIES: dict[str, list[Change]] = {
     "usual": [
         Change(CLIENT_FILE, "clientName", "Acme Indoor"),
         Change(CLIENT_FILE, "tier", "growth"),
-        Change(CLIENT_FILE, "rotatePassword", 2),
-        Change(CLIENT_FILE, "keyGeneration", 2),
         Change(CLIENT_FILE, "paused", True),
     ],
     "client": [

@@ -3,6 +3,8 @@
 import re
 from pathlib import Path
 
+import pytest
+
 from tests.automation.local_client import MakeClient
 from tests.proof.life import Life, lived
 from tests.proof.test_lost_state import lose
@@ -42,6 +44,7 @@ def live(life: Life) -> None:
     life("destroy", "--yes")
 
 
+@pytest.mark.long
 def test_every_exchange_keeps_the_contract_and_no_secret_is_in_clear(make_client: MakeClient, tmp_path: Path) -> None:
     with lived(make_client("life"), tmp_path) as life:
         live(life)

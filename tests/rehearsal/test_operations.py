@@ -62,6 +62,7 @@ def test_what_the_program_drops_is_deleted_dependents_first(either: Bench) -> No
     assert either.live().keys() == {"kept-plain"}
 
 
+@pytest.mark.long
 def test_a_replacement_is_made_before_the_old_one_goes_unless_the_provider_says_otherwise(either: Bench) -> None:
     program = 'a = Thing("a", kind="{kind}", eager={eager})\nThing("b", a.doubled)\nThing("c", kind=a.doubled, value=1)'
     either.up(program.format(kind="x", eager=False))
@@ -76,6 +77,7 @@ def test_a_replacement_is_made_before_the_old_one_goes_unless_the_provider_says_
     assert either.live() == {"a-z": 1.0, "b-plain": "1.01.0", "c-1.01.0": 1.0}
 
 
+@pytest.mark.long
 def test_half_a_replacement_is_finished_by_the_next_up(either: Bench) -> None:
     program = 'Thing("a", kind="{kind}", fail={fail}, eager={eager})'
     either.up(program.format(kind="x", fail=["delete"], eager=False))
@@ -96,6 +98,7 @@ def test_half_a_replacement_is_finished_by_the_next_up(either: Bench) -> None:
     assert either.live() == {"a-z": 1.0}
 
 
+@pytest.mark.long
 def test_a_renamed_component_keeps_its_children(either: Bench) -> None:
     program = BOX + 'Thing("a", opts=Options(parent=box))'
     either.up(program)
@@ -126,6 +129,7 @@ def test_refresh_takes_over_what_is_live_and_forgets_what_is_gone(either: Bench)
     assert either.live() == {"a-plain": 1.0, "b-plain": 1.0, "c-plain": 1.0}
 
 
+@pytest.mark.long
 def test_options_of_resources_count(either: Bench) -> None:
     either.up('a = Thing("a")\nThing("b", opts=Options(deleted_with=a))\nThing("c")\nThing("d", [1, {"x": 1}])')
     changed = """
@@ -145,6 +149,7 @@ Thing("d", [1, {"x": 2}], opts=Options(ignore_changes=["value[1].x"]))
     assert either.calls() == ["delete a"]
 
 
+@pytest.mark.long
 def test_a_protected_resource_is_neither_deleted_nor_replaced(either: Bench) -> None:
     either.up('Thing("a", opts=Options(protect=True))')
     either.program("")
@@ -203,6 +208,7 @@ pulumi.export("seen", [config.require_int("answer"), config.require_bool("flag")
     assert either.engine.outputs().outputs == {"seen": [42, True, "bench", "tiny", "organization", False]}
 
 
+@pytest.mark.long
 def test_a_command_reruns_when_its_environment_changes_and_is_replaced_by_its_triggers(either: Bench) -> None:
     program = """
 from pulumi_command import local

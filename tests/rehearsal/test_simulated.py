@@ -48,6 +48,7 @@ def test_simulated_resources_live_like_real_ones_and_each_step_says_so(documents
     assert all(step.simulated for step in documents.outcome.steps)
 
 
+@pytest.mark.long
 def test_simulated_resources_drift_by_hand_and_are_mended(documents: Bench, emulators: Local) -> None:
     documents.up(text("drifts"))
     ids = {str(item["urn"]).rsplit("::", 1)[1]: item["id"] for item in documents.engine.resources()}

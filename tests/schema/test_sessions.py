@@ -74,6 +74,7 @@ def outcome(database: Database, runs: Sequence[Sequence[Migration]]) -> Live:
     pieces=st.lists(st.sampled_from(PIECES), min_size=2, max_size=6),
     cuts=st.sets(st.integers(min_value=1, max_value=5), min_size=1),
 )
+@pytest.mark.long
 def test_any_split_of_the_pending_files_into_runs_gives_the_same_database(
     database: Database, pieces: list[str], cuts: set[int]
 ) -> None:

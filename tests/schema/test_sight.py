@@ -59,6 +59,7 @@ def test_the_edits_are_many() -> None:
     sys.stdout.write(f"{len(EDITS)} edits by hand, all named\n")
 
 
+@pytest.mark.long
 def test_every_hole_that_is_opened_is_named(admin: Connection, owner: str) -> None:
     holes = pytest.importorskip("tests.schema.holes")
     more = pytest.importorskip("tests.schema.more_holes")
