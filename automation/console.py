@@ -181,5 +181,6 @@ def _line(client: str, step: Step) -> Text:
     if step.simulated:
         text.append(f"  {SIMULATED}", "magenta")
     if step.error:
-        text.append(f"  {step.error}", "red")
+        # Its list is told once, at the end.
+        text.append(f"  {step.error.partition(chr(10))[0]}", "red")
     return text

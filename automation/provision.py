@@ -135,8 +135,15 @@ def provision(
         outputs={key: value for key, value in outcome.outputs.items() if key not in outcome.secret_outputs},
         seconds=round(outcome.seconds, 2),
         error=outcome.error,
-        warnings=tuple(text for text in dict.fromkeys(outcome.diagnostics) if text not in (outcome.error or "")),
+        warnings=_warnings(outcome),
     )
+
+
+def _warnings(outcome: Outcome) -> tuple[str, ...]:
+    """What the engine said besides the error that ended the operation."""
+    error = outcome.error or ""
+    same = {f"{step.name}: {step.error}" for step in outcome.steps if step.error and step.error == error}
+    return tuple(text for text in dict.fromkeys(outcome.diagnostics) if text not in same and text not in error)
 
 
 def step_of(name: str, kind: str) -> str:

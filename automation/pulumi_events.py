@@ -14,6 +14,8 @@ from components.asked import asked_before
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, not one
 COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
+OURS = "pulumi-python:dynamic"
+ENDED = re.compile(r"(?:update|preview|refresh|destroy) failed")
 # Of a replacement only the creating half counts: its other steps are the same change once more.
 OPERATIONS = {
     "create": "create",
@@ -60,9 +62,11 @@ class Recorder:
 
     def _diagnose(self, event: events.DiagnosticEvent) -> None:
         urn = event.urn or ""
-        text = vercel_errors.explained(github_errors.explained(one_line(event.message), urn), urn)
+        text = vercel_errors.explained(github_errors.explained(_told(event.message, urn), urn), urn)
         if event.severity == "error":
             self._errors.setdefault(urn, text)
+            if ENDED.fullmatch(text):
+                return  # says no more than the error that ended it
         if event.severity in {"error", "warning"} and text:
             self.diagnostics.append(text)
 
@@ -124,6 +128,14 @@ def _at(inputs: Any, path: str) -> Any:
         if inputs == UNKNOWN:
             break
     return inputs
+
+
+def _told(text: str, urn: str) -> str:
+    """A message in one line; below it, one item a line, what one of our own providers lists."""
+    first, *rest = COLOURS.sub("", text).rstrip().split("\n")
+    if OURS not in urn or any(line and not line.startswith("  ") for line in rest):
+        return one_line(text)
+    return "\n".join([one_line(first), *(line.rstrip() for line in rest if line.strip())])
 
 
 def text_lines(text: str) -> Iterator[str]:

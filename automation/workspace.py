@@ -164,6 +164,7 @@ def open_workspace(root: Path, *, local: bool, writes: bool = False) -> Workspac
     Raises:
         OperatorError: a token is missing, the emulators do not start, or there is no engine.
     """
+    root = root.resolve()  # the commands that are run have folders of their own
     environment = {**os.environ, "PATH": f"{root / '.venv/bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
     # State knows the salt of its secrets, so a client's file that lost it, or never had it, is no obstacle.
     environment |= {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}

@@ -48,6 +48,7 @@ class FakeEngine:
     state: list[dict[str, Any]] = field(default_factory=list)
     values: Mapping[str, Any] = field(default_factory=dict)
     calls: list[str] = field(default_factory=list)
+    said: tuple[str, ...] = ()
     name: str = "rehearsal"
 
     def _outcome(self, call: str, steps: tuple[Step, ...], on_step: OnStep | None) -> Outcome:
@@ -59,7 +60,7 @@ class FakeEngine:
                 on_step(replace(each, status="running"))
                 on_step(each)
         secret = frozenset({"secret_key"} & set(self.values))
-        return Outcome(steps, outputs=self.values, secret_outputs=secret, seconds=1.5, error=self.error)
+        return Outcome(steps, self.said, self.values, secret, seconds=1.5, error=self.error)
 
     def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
         steps = self.refreshed if refresh and self.refreshed is not None else self.steps

@@ -89,3 +89,12 @@ def test_what_would_stop_a_new_client_is_refused_before_anything_runs(folder: Pa
     assert engine.calls == ["preview"]
     provision(JOB, workspace=FakeWorkspace({"blau": engine}, folder), say=engine.calls.append)
     assert engine.calls[1:] == ["preview", "Supabase project: blau is new.", "up"]
+
+
+def test_the_error_that_ends_an_operation_is_told_once(folder: Path) -> None:
+    leak = "database: 1 leak.\n  leads: select as anon: granted"
+    steps = (step("project", "same"), step("schema", status="failed", error=leak))
+    said = (f"schema: {leak}", "probe: skipped")
+    engine = FakeEngine(steps, error=leak, said=said, state=[{"urn": steps[0].urn, "type": steps[0].type, "id": "i"}])
+    result = provision(JOB, workspace=FakeWorkspace({"blau": engine}, folder))
+    assert (result.error, result.warnings) == (leak, ("probe: skipped",))

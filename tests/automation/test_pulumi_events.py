@@ -53,3 +53,27 @@ def test_a_message_of_ours_is_told_without_its_class_wherever_it_stands() -> Non
         == "Preview failed: region 'x' cannot change"
     )
     assert one_line("OperatorError: has no key") == "has no key"
+
+
+def failed(message: str, kind: str = "pulumi-python:dynamic/schema:Schema") -> Recorder:
+    recorder = Recorder(None, {})
+    diagnostic = {"urn": URN.format(kind, "schema"), "message": message, "color": "never", "severity": "error"}
+    recorder.see(EngineEvent.from_json({"sequence": 1, "timestamp": 1, "diagnosticEvent": diagnostic}))
+    return recorder
+
+
+LISTED = "<{%reset%}>database: 2 leaks. Nothing was committed.\n  leads: select as anon: granted\n    ^\n<{%reset%}>\n"
+
+
+def test_what_a_provider_of_ours_lists_stays_one_item_a_line_and_a_plugin_s_message_is_one_line() -> None:
+    assert failed(LISTED).error() == (
+        "database: 2 leaks. Nothing was committed.\n  leads: select as anon: granted\n    ^"
+    )
+    assert failed(LISTED, "github:index/repository:Repository").error() == (
+        "database: 2 leaks. Nothing was committed. leads: select as anon: granted ^"
+    )
+
+
+def test_that_the_operation_failed_is_said_only_where_nothing_else_is() -> None:
+    recorder = failed("update failed", "pulumi:pulumi:Stack")
+    assert (recorder.error(), recorder.diagnostics) == ("update failed", [])

