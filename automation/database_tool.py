@@ -1,13 +1,15 @@
 """Runs a tool of `components.schema` on a client's database, in a process of its own."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from automation.processes import run_to_end
 from automation.workspace import Workspace
 from components.errors import OperatorError
+
+DATABASE_SECONDS = 3600.0  # a clone of a large catalog, and every pending migration
 
 
 def schema_in_state(resources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
@@ -30,18 +32,13 @@ def run_tool(
     Raises:
         OperatorError: the tool refused, or broke off.
     """
-    done = subprocess.run(
+    access = {"DATABASE_URL": schema["dsn"], "PGPASSWORD": schema["db_password"]}
+    done = run_to_end(
         [sys.executable, *command],
-        cwd=workspace.root,
-        env={
-            **workspace.environment,
-            "DATABASE_URL": schema["dsn"],
-            "PGPASSWORD": schema["db_password"],
-        },
-        input=given,
-        capture_output=True,
-        text=True,
-        check=False,
+        root=workspace.root,
+        environment={**workspace.environment, **access},
+        given=given,
+        seconds=DATABASE_SECONDS,
     )
     if done.returncode == 2:
         raise OperatorError(done.stderr.strip() or "no reason given")

@@ -3,21 +3,21 @@
 import importlib.util
 import os
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-import httpx
 import psycopg
 
 from automation.engine import Engine
 from automation.fleet import ClientResult
 from automation.local import start_emulators
+from automation.processes import run_to_end
 from automation.session import Session
 from components.errors import OperatorError
+from components.http_session import open_session
 
 CLIENT = "acme"
 HOLE = "alter table public.contacts disable row level security"
@@ -69,7 +69,7 @@ def _prove(run: Session, supabase: str, state: Mapping[str, Mapping[str, Any]]) 
 
 def _sign_in(link: str, endpoints: Mapping[str, Any]) -> str:
     """Follow a one-time link as a browser does; the address that is signed in then, or "" when it no longer works."""
-    with httpx.Client(timeout=60) as http:
+    with open_session() as http:
         location = http.get(link).headers.get("location", "") if link else ""
         session = parse_qs(urlsplit(location).fragment)
         if "access_token" not in session:
@@ -85,21 +85,19 @@ def _open_hole(supabase: str, ref: str, password: str, root: Path) -> list[str]:
     Raises:
         OperatorError: no copy could be made, or the check did not see the hole.
     """
-    with httpx.Client(base_url=supabase, timeout=60) as http:
+    with open_session(supabase) as http:
         answer = http.post(f"/_local/projects/{ref}/copy")
         if answer.status_code >= 400:
             raise OperatorError(f"answered {answer.status_code}", "copy of the database", "See .local/emulators/log.")
         dsn = answer.json()["dsn"]
         try:
             with psycopg.connect(dsn, password=password, autocommit=True) as connection:
+                connection.execute("set lock_timeout = '10s'")
                 connection.execute(HOLE)
-            check = subprocess.run(
+            check = run_to_end(
                 [sys.executable, "-m", "components.schema.isolation"],
-                cwd=root,
-                env={**os.environ, "DATABASE_URL": dsn, "PGPASSWORD": password},
-                capture_output=True,
-                text=True,
-                check=False,
+                root=root,
+                environment={**os.environ, "DATABASE_URL": dsn, "PGPASSWORD": password},
             )
         finally:
             http.delete(f"/_local/copies/{urlsplit(dsn).path.lstrip('/')}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from components.errors import OperatorError
 
 if TYPE_CHECKING:
-    from pulumi.automation import PulumiCommand
+    from automation.pulumi_command import Command
 
 SITE = "https://get.pulumi.com/install.sh"
 SECONDS_TO_ANSWER, SECONDS_TO_INSTALL = 3.0, 90.0
@@ -26,7 +26,7 @@ PulumiCommand.install(root=sys.argv[2])
 """
 
 
-def find_pulumi(root: Path, *, rehearsed: bool) -> "PulumiCommand | None":
+def find_pulumi(root: Path, *, rehearsed: bool) -> "Command | None":
     """The `pulumi` command, fetched into `.local/pulumi-cli` where the machine has none.
 
     Args:
@@ -53,11 +53,13 @@ def find_pulumi(root: Path, *, rehearsed: bool) -> "PulumiCommand | None":
     return _command(str(folder))
 
 
-def _command(folder: str | None) -> "PulumiCommand":
+def _command(folder: str | None) -> "Command":
     from pulumi.automation import InvalidVersionError, PulumiCommand
 
+    from automation.pulumi_command import Command
+
     try:
-        return PulumiCommand(root=folder)
+        return Command(PulumiCommand(root=folder))
     except (InvalidVersionError, OSError, subprocess.CalledProcessError) as error:
         raise OperatorError(f"cannot be used: {error}", "pulumi") from None
 

@@ -12,12 +12,15 @@ import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from pathlib import Path
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 PATIENCE = 1.0  # seconds for a signal to reach the group's other processes
 LAST_PATIENCE = 15.0  # seconds for a `pulumi` command that was told twice; it ends its plugins and frees its lock
+_COMMANDS: set[int] = set()
+"""The `pulumi` commands that this process runs."""
+_PROGRAMS: set[int] = set()
+"""Leaders of process groups that end with this process."""
 SHOW_CURSOR = "\x1b[?25h"
 _REQUESTED = threading.Event()
 
@@ -40,6 +43,26 @@ def deferred() -> Iterator[None]:
         handler.witness.stop()
 
 
+@contextmanager
+def pulumi_command(pid: int) -> Iterator[None]:
+    """While the block lasts, a `pulumi` command of this process gets the signals that this process gets."""
+    _COMMANDS.add(pid)
+    try:
+        yield
+    finally:
+        _COMMANDS.discard(pid)
+
+
+@contextmanager
+def ended_with_us(group: int) -> Iterator[None]:
+    """While the block lasts, kill a process group when a signal ends this process at once."""
+    _PROGRAMS.add(group)
+    try:
+        yield
+    finally:
+        _PROGRAMS.discard(group)
+
+
 def requested() -> bool:
     """Whether the operator asked to stop: start nothing new."""
     return _REQUESTED.is_set()
@@ -60,14 +83,14 @@ class _Handler:
             _REQUESTED.set()
         else:
             _say("\nEnding at once: what was being made is looked for by the next run.")
-            if self._count > 2 or not _pulumi_commands():
+            if self._count > 2 or not _COMMANDS:
                 _end(number)
         # In threads: a handler that waits would keep the main thread from handling the next signal.
         threading.Thread(target=self._pass_on, args=(number, self._count), daemon=True).start()
 
     def _pass_on(self, number: int, count: int) -> None:
         if self.witness is not None and not self.witness.signalled():
-            for pid in _pulumi_commands():
+            for pid in tuple(_COMMANDS):
                 with suppress(ProcessLookupError):  # it has ended by itself
                     os.kill(pid, number)
                     _say("Passed on to the pulumi command.")
@@ -103,27 +126,10 @@ class _Witness:
         return subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
 
-def _pulumi_commands() -> list[int]:
-    """The `pulumi` commands that this process runs."""
-    if Path("/proc/self/stat").exists():
-        table = [_stat(folder) for folder in Path("/proc").glob("[0-9]*")]
-    else:
-        listed = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,comm="], capture_output=True, text=True, check=False)
-        table = [line.split(None, 2) for line in listed.stdout.splitlines()]
-    mine = str(os.getpid())
-    return [int(row[0]) for row in table if len(row) == 3 and row[1] == mine and Path(row[2]).name == "pulumi"]
-
-
-def _stat(folder: Path) -> list[str]:
-    """Process id, parent and program; empty when the process has ended."""
-    try:
-        head, _, tail = (folder / "stat").read_text().rpartition(")")
-    except OSError:
-        return []
-    return [folder.name, tail.split()[1], head.partition("(")[2]]
-
-
 def _end(number: int) -> None:
+    for group in tuple(_PROGRAMS):
+        with suppress(ProcessLookupError):  # it has ended by itself
+            os.killpg(group, signal.SIGKILL)
     if sys.stderr.isatty():
         _say(SHOW_CURSOR)  # a progress line may have hidden it
     os._exit(128 + number)

@@ -5,7 +5,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
 import sys
 import time
 import uuid
@@ -18,6 +17,7 @@ from typing import Any
 from pulumi import automation as auto
 from pulumi.automation import events
 
+from automation.processes import run_to_end
 from automation.pulumi_events import SECRET, UNKNOWN
 from components.errors import OperatorError
 
@@ -152,15 +152,9 @@ def _look_up(
     """The id of each, as type, inputs and since when it counts."""
     if not asked:
         return []
-    done = subprocess.run(
-        [sys.executable, "-m", "components.lookup"],
-        cwd=root,
-        env=dict(environment),
-        input=json.dumps({"api_url": api_url, "asked": asked}),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    given = json.dumps({"api_url": api_url, "asked": asked})
+    command = [sys.executable, "-m", "components.lookup"]
+    done = run_to_end(command, root=root, environment=environment, given=given)
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise OperatorError(f"what an interrupted run made cannot be looked up: {said[-1] if said else 'no answer'}")
@@ -176,15 +170,8 @@ def ask_sight(things: Sequence[Mapping[str, Any]], environment: Mapping[str, str
     """
     if not things:
         return {}
-    done = subprocess.run(
-        [sys.executable, "-m", "components.sight"],
-        cwd=root,
-        env=dict(environment),
-        input=json.dumps(things),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    command = [sys.executable, "-m", "components.sight"]
+    done = run_to_end(command, root=root, environment=environment, given=json.dumps(things))
     if done.returncode:
         said = done.stderr.strip().splitlines()
         raise OperatorError(f"nothing was refreshed: {said[-1] if said else 'no answer'}")

@@ -18,6 +18,7 @@ from automation.engine import OnStep, Outcome
 from automation.interrupt import requested
 from automation.leftovers import MARK, REPOSITORY, SITE, ask_sight, free_lock, settle_creates
 from automation.local import LOCAL_PASSPHRASE
+from automation.pulumi_command import Command, OverdueError, within_limit
 from automation.pulumi_events import SECRET, Recorder, text_lines
 from components.errors import OperatorError
 
@@ -37,7 +38,7 @@ class PulumiEngine:
         self, root: Path, client: str, environment: Mapping[str, str], command: auto.PulumiCommand, *, local: bool
     ) -> None:
         self.name = f"pulumi v{command.version}"
-        self._root, self._client, self._command = root, client, command
+        self._root, self._client, self._command = root, client, Command(command)
         self._planned: list[events.StepEventStateMetadata] = []
         self._failed: list[events.StepEventStateMetadata] = []
         self._environment = {**environment, MARK: f"{root}:{client}"}
@@ -178,10 +179,15 @@ class PulumiEngine:
             return Outcome(error="interrupted before it began")
         recorder, began = Recorder(on_step, self._environment), time.monotonic()
         failure, result = None, None
+        self._command.overdue = lambda _seconds: recorder.progress.overdue()
         try:
             result = self._unlocked(stack, lambda: run(stack, on_event=recorder.see, color="never"))
         except auto.CommandError as error:
             failure = recorder.error() or _last_line(error)
+        except OverdueError as error:
+            failure = str(error)
+        finally:
+            self._command.overdue = within_limit
         self._planned, self._failed = recorder.planned, recorder.failed
         return Outcome(
             steps=tuple(recorder.steps),

@@ -9,6 +9,7 @@ from pulumi.automation import EngineEvent, events
 
 from automation import github_errors, vercel_errors
 from automation.engine import OnStep, Step, certain
+from automation.limits import Progress
 from components.asked import asked_before
 
 UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
@@ -43,8 +44,10 @@ class Recorder:
         self._errors: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
         self._on_step, self._environment = on_step, environment
+        self.progress = Progress()
 
     def see(self, event: EngineEvent) -> None:
+        self.progress.alive()
         if event.diagnostic_event:
             self._diagnose(event.diagnostic_event)
         elif event.resource_pre_event:
@@ -74,11 +77,13 @@ class Recorder:
         self._began[metadata.urn, metadata.op] = time.monotonic()
         if planning and metadata.op.value == "create" and metadata.new:
             self.planned.append(metadata.new)
+        self.progress.begin(metadata.urn, metadata.type)
         step = _step(metadata, "running", 0.0)
         if step and not planning and self._on_step:
             self._on_step(step)
 
     def _end(self, metadata: events.StepEventMetadata, status: str) -> None:
+        self.progress.end(metadata.urn)
         seconds = time.monotonic() - self._began.get((metadata.urn, metadata.op), time.monotonic())
         error = self._failure(metadata) if status == "failed" else None
         if error and metadata.op.value == "create" and metadata.new:

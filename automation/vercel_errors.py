@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import httpx
 
 from components.errors import OperatorError
+from components.http_session import open_session
 
 TYPE = "vercel:index/"
 ANSWER = re.compile(r"(?:\[ERROR\] )?(?:Could not|Error) (.+?), unexpected error: (.*?)(?:: Error [\w ]+)?$")
@@ -95,15 +96,15 @@ def _log(deployment: str, team: str | None, environment: Mapping[str, str]) -> l
     bundle = environment.get("SSL_CERT_FILE")
     headers = {"Authorization": f"Bearer {environment.get('VERCEL_API_TOKEN', '')}"}
     try:
-        answer = httpx.get(
-            f"https://api.vercel.com/v3/deployments/dpl_{deployment}/events",
-            params={"limit": -1, **({"teamId": team} if team else {})},
+        with open_session(
+            "https://api.vercel.com",
             headers=headers,
             proxy=environment.get("HTTPS_PROXY"),
             verify=ssl.create_default_context(cafile=bundle) if bundle else True,
-            timeout=20,
-        )
-        events = answer.raise_for_status().json()
+        ) as http:
+            query = {"limit": "-1", **({"teamId": team} if team else {})}
+            answer = http.get(f"/v3/deployments/dpl_{deployment}/events", params=query)
+            events = answer.raise_for_status().json()
     except (httpx.HTTPError, ValueError):
         return []
     # Both forms are documented: the text beside the event's time, or in its payload.

@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -13,13 +12,13 @@ from urllib.parse import urlsplit
 from automation.engine import Engine
 from automation.installer import find_pulumi
 from automation.local import LOCAL_PASSPHRASE, start_emulators
+from automation.processes import TOOL_SECONDS, run_to_end
 from components.errors import OperatorError
 from components.settings import ClientSettings, load_settings
 
 if TYPE_CHECKING:
-    from pulumi.automation import PulumiCommand
-
     from automation.departure import Identity
+    from automation.pulumi_command import Command
 
 TOKENS = ("SUPABASE_ACCESS_TOKEN", "GITHUB_TOKEN", "GITHUB_OWNER", "VERCEL_API_TOKEN")
 OLDER_NAMES = {"SUPABASE_ACCESS_TOKEN": "SUPABASE_MANAGEMENT_TOKEN"}
@@ -39,7 +38,7 @@ class Workspace:
     root: Path
     local: bool
     environment: Mapping[str, str]
-    pulumi: "PulumiCommand | None"
+    pulumi: "Command | None"
 
     @property
     def engine_name(self) -> str:
@@ -94,14 +93,13 @@ class Workspace:
         """
         # In rehearsal GitHub and Vercel are documents, which the engine finds by itself.
         asked = {**asdict(identity), "native": self.pulumi is not None, "delete": delete}
-        done = subprocess.run(
+        done = run_to_end(
             [sys.executable, "-m", "components.remains"],
-            cwd=self.root,
-            env=self.environment,
-            input=json.dumps(asked),
-            capture_output=True,
-            text=True,
-            check=False,
+            root=self.root,
+            environment=self.environment,
+            given=json.dumps(asked),
+            # A project that still comes up is waited for twice: for the proof, and for the deletion.
+            seconds=2 * identity.timeout + TOOL_SECONDS,
         )
         if done.returncode:
             raise OperatorError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
@@ -138,14 +136,8 @@ class Workspace:
         words = ["--state", "project" if "project" in state else "password" if state else "none"]
         if pooler := urlsplit(state.get("endpoints", {}).get("session_dsn", "")).netloc.rpartition("@")[2]:
             words += ["--pooler", pooler]
-        done = subprocess.run(
-            [sys.executable, "-m", "components.doctor", client, *words],
-            cwd=self.root,
-            env=self.environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+        command = [sys.executable, "-m", "components.doctor", client, *words]
+        done = run_to_end(command, root=self.root, environment=self.environment)
         if done.returncode:
             said = done.stderr.strip().splitlines() or ["no reason given"]
             raise OperatorError(f"broke off: {said[-1]}", "python -m components.doctor")

@@ -25,6 +25,7 @@ R = TypeVar("R")
 
 LOG = logging.getLogger("client_environments")
 LOG_FILE = Path(".local/log/provider.log")
+ENGINE_SECONDS = 5.0  # for an answer of the engine, which is on this machine
 # Python 3.14 made 5 its default. State holds the pickled bytes, so another protocol is an update of every resource.
 STATE_PICKLE_PROTOCOL = 4
 
@@ -87,7 +88,7 @@ def require_engine() -> None:
         return
     host, _, port = engine.rpartition(":")
     try:
-        socket.create_connection((host, int(port)), timeout=5).close()
+        socket.create_connection((host, int(port)), timeout=ENGINE_SECONDS).close()
     except OSError:
         raise OperatorError("the Pulumi engine is gone", "provider", "Nothing was written; run `up` again.") from None
 
@@ -101,7 +102,12 @@ def tell(text: str) -> None:
     from pulumi.runtime.proto import engine_pb2, engine_pb2_grpc
 
     with grpc.insecure_channel(engine) as channel:
-        engine_pb2_grpc.EngineStub(channel).Log(engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=text))
+        request = engine_pb2.LogRequest(severity=engine_pb2.WARNING, message=text)
+        try:
+            engine_pb2_grpc.EngineStub(channel).Log(request, timeout=ENGINE_SECONDS)
+        except grpc.RpcError as error:
+            # The work goes on: an engine that is gone is noticed before the next write.
+            LOG.warning("the engine was not told: %s (%s)", text, error)
 
 
 def _engine() -> str | None:

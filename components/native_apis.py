@@ -4,6 +4,8 @@ import os
 
 import httpx
 
+from components.http_session import open_session
+
 
 def github() -> httpx.Client:
     """GitHub's REST API, or the one of the server in `GITHUB_BASE_URL`."""
@@ -19,4 +21,4 @@ def vercel() -> httpx.Client:
 
 def _session(base: str, token: str) -> httpx.Client:
     headers = {"Authorization": f"Bearer {os.environ.get(token, '')}"}
-    return httpx.Client(base_url=base, headers=headers, timeout=20, follow_redirects=False)
+    return open_session(base, headers=headers)

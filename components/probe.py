@@ -7,12 +7,15 @@ address needs a moment until every edge of the network knows it, so it is asked 
 import os
 import sys
 import time
+from typing import Any
 
 import httpx
 
 from components.errors import OperatorError
+from components.http_session import open_session
 
 DEADLINE = 90.0  # seconds
+REQUEST_SECONDS = 15.0
 PAUSE = 1.0
 HEALTH = "/api/health"
 
@@ -32,18 +35,19 @@ def probe(url: str, *, deadline: float = DEADLINE, pause: float = PAUSE) -> str:
         OperatorError: with what was wrong last.
     """
     ends = time.monotonic() + deadline
-    with httpx.Client(base_url=url, timeout=15, follow_redirects=True, trust_env=not url.startswith("http:")) as http:
-        while wrong := _wrong(http):
+    trust = not url.startswith("http:")
+    with open_session(url, seconds=REQUEST_SECONDS, follow_redirects=True, trust_env=trust) as http:
+        while isinstance(health := _look(http), str):
             if time.monotonic() + pause > ends:
-                raise OperatorError(wrong, url, "Look at the deployment's log at Vercel, and at the project's API.")
+                raise OperatorError(health, url, "Look at the deployment's log at Vercel, and at the project's API.")
             time.sleep(pause)
-        health = http.get(HEALTH).json()
     if health["status"] == "simulated":
         return f"{url} (simulated): {health['error']}"
     return f"{url} answers, its database in {health['milliseconds']} ms"
 
 
-def _wrong(http: httpx.Client) -> str | None:
+def _look(http: httpx.Client) -> str | dict[str, Any]:
+    """What the health route says, or what is wrong."""
     for path in ("/", HEALTH):
         try:
             answer = http.get(path)
@@ -51,7 +55,11 @@ def _wrong(http: httpx.Client) -> str | None:
             return f"{path} cannot be reached ({type(error).__name__})"
         if answer.status_code != httpx.codes.OK:
             return f"{path} answers {answer.status_code}{_reason(answer)}"
-    return None
+    try:
+        health: dict[str, Any] = answer.json()
+    except ValueError:
+        return f"{HEALTH} answers no JSON"
+    return health
 
 
 def _reason(answer: httpx.Response) -> str:

@@ -56,7 +56,7 @@ def _repository(thing: Mapping[str, Any]) -> str:
             return f"GITHUB_TOKEN is not shown to see all repositories of {owner}"
         if own:
             return GONE
-        member = http.get(f"/user/memberships/orgs/{quote(owner)}")
+        member = _ask(http, f"/user/memberships/orgs/{quote(owner)}")
         role = member.json().get("role") if member.is_success else None
         return GONE if role == "admin" else f"{login} is no owner of {owner} and may not see all of its repositories"
 
@@ -65,11 +65,8 @@ def _site(thing: Mapping[str, Any]) -> str:
     team, id_ = thing.get("team"), str(thing["id"])
     query = f"?teamId={quote(team)}" if team else ""
     with vercel() as http:
-        answer = http.get(f"/v9/projects/{quote(id_)}{query}")
-        if answer.is_success:
+        if _get(http, f"/v9/projects/{quote(id_)}{query}").is_success:
             return THERE
-        if answer.status_code != httpx.codes.NOT_FOUND:
-            raise _refused(http, answer)
         listed = _get(http, f"/v9/projects{query}{'&' if query else '?'}limit={PAGE}&search={quote(thing['label'])}")
         if any(each["id"] == id_ for each in listed.json().get("projects", ())):
             return "Vercel lists it but does not show it to this token"
@@ -90,13 +87,17 @@ def _pages(http: httpx.Client, path: str) -> Iterator[Mapping[str, Any]]:
 
 def _get(http: httpx.Client, path: str) -> httpx.Response:
     """Return the answer; a 404 is one, every other refusal is an error."""
-    try:
-        answer = http.get(path)
-    except httpx.HTTPError as error:
-        raise OperatorError(f"does not answer ({type(error).__name__})", http.base_url.host, "Run it again.") from None
+    answer = _ask(http, path)
     if answer.is_error and answer.status_code != httpx.codes.NOT_FOUND:
         raise _refused(http, answer)
     return answer
+
+
+def _ask(http: httpx.Client, path: str) -> httpx.Response:
+    try:
+        return http.get(path)
+    except httpx.HTTPError as error:
+        raise OperatorError(f"does not answer ({type(error).__name__})", http.base_url.host, "Run it again.") from None
 
 
 def _refused(http: httpx.Client, answer: httpx.Response) -> OperatorError:

@@ -12,6 +12,7 @@ from pathlib import Path
 from components.errors import OperatorError
 
 STARTER = Path(__file__).resolve().parent.parent / "starter"
+GIT_SECONDS = 30.0
 # Left out where git cannot tell, in addition to what the folder's own .gitignore files name.
 NEVER = (".git", ".env*", ".DS_Store", ".vercel/", ".next/", "node_modules/", "coverage/")
 # The published shapes of tokens and keys. A hit is refused, since a repository keeps its history.
@@ -77,9 +78,12 @@ def _tracked(folder: Path) -> list[str] | None:
         return None
     command = ["git", "-C", str(folder), "ls-files", "-z", "--cached"]
     try:
-        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=30)
+        answer = subprocess.run(command, capture_output=True, text=True, check=False, timeout=GIT_SECONDS)
     except FileNotFoundError:
         return None
+    except subprocess.TimeoutExpired:
+        what = f"git ls-files did not end within {GIT_SECONDS:.0f} s"
+        raise OperatorError(what, f"{folder.name}/", "Run git status there.") from None
     if answer.returncode:
         said = (answer.stderr.strip().splitlines() or ["no reason given"])[0]
         raise OperatorError(f"git ls-files failed: {said}", f"{folder.name}/", "Run git status there.")

@@ -1,14 +1,16 @@
 """`command:local:Command`, run for real as version 1.2.1 of Pulumi's command provider runs it."""
 
 import secrets
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from automation.limits import STEP_SECONDS
+from automation.processes import run_to_end
 from automation.rehearsal.provider import Provider, ProviderError
 from automation.rehearsal.state import Resource
 from automation.rehearsal.values import Properties, plain
+from components.errors import OperatorError
 
 UNSUPPORTED = frozenset({"assetPaths", "archivePaths"})
 
@@ -53,18 +55,15 @@ class CommandProvider(Provider):
         if inputs.get("addPreviousOutputInEnv", True):
             environment |= {f"PULUMI_COMMAND_{name.upper()}": text for name, text in earlier.items() if text}
         try:
-            done = subprocess.run(
+            done = run_to_end(
                 [*(inputs.get("interpreter") or ["/bin/sh", "-c"]), command],
-                cwd=self._root / inputs.get("dir", "."),
-                env=environment,
-                input=inputs.get("stdin", ""),
-                capture_output=True,
-                text=True,
-                errors="replace",
-                check=False,
-                # An interrupt of the engine lets the running command end.
-                process_group=0,
+                root=self._root / inputs.get("dir", "."),
+                environment=environment,
+                given=inputs.get("stdin", ""),
+                seconds=STEP_SECONDS,
             )
+        except OperatorError as error:
+            raise ProviderError(f"running {command!r}: {error.what}") from None
         except OSError as error:
             raise ProviderError(f"cannot run {command!r}: {error.strerror}: {error.filename}") from None
         if done.returncode:

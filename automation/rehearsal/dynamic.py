@@ -1,5 +1,6 @@
 """The dynamic providers of the program, in one real `python -m pulumi.dynamic` process per operation."""
 
+import select
 import subprocess
 import sys
 import threading
@@ -10,11 +11,15 @@ from typing import Any
 import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
-from automation.rehearsal.provider import Diff, Live, Provider, ProviderError
-from automation.rehearsal.state import Resource
+from automation.limits import longest
+from automation.rehearsal.provider import Diff, Live, Provider, ProviderError, UncertainError
+from automation.rehearsal.state import Resource, type_of
 from automation.rehearsal.values import Properties, decode, encode
 
 HOST = Path(__file__).with_name("provider_host.py")
+START_SECONDS = 60.0
+STOP_SECONDS = 30.0  # for the operation that it is in
+DRAIN_SECONDS = 5.0
 TRACEBACK = "Traceback (most recent call last):"
 
 
@@ -58,13 +63,15 @@ class DynamicProvider(Provider):
             return
         self._process.stdin.close()
         try:
-            self._process.wait(timeout=30)
+            self._process.wait(timeout=STOP_SECONDS)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
         if self._drainer.is_alive():
-            self._drainer.join()
-        self._process.stdout.close()
+            self._drainer.join(DRAIN_SECONDS)
+        # Something that the server started may hold the pipe open; closing it under the reader would wait for that.
+        if not self._drainer.is_alive():
+            self._process.stdout.close()
 
     def check(self, urn: str, olds: Mapping[str, Any], news: Mapping[str, Any]) -> tuple[Properties, list[str]]:
         answer = self._call("Check", provider_pb2.CheckRequest(urn=urn, olds=encode(olds), news=encode(news)))
@@ -101,9 +108,13 @@ class DynamicProvider(Provider):
         self._call("Delete", provider_pb2.DeleteRequest(id=old.id, urn=old.urn, properties=encode(old.outputs)))
 
     def _call(self, method: str, request: Any) -> Any:
+        limit = longest(type_of(request.urn))
         try:
-            return getattr(self._connected(), method)(request)
+            return getattr(self._connected(), method)(request, timeout=limit)
         except grpc.RpcError as error:
+            if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+                # What it was making may still come to be: the next operation looks for it.
+                raise UncertainError(f"the provider did not answer within {limit:.0f} s. Run it again.") from None
             raise ProviderError(_reason(error.details() or str(error.code()))) from None
 
     def _connected(self) -> Any:
@@ -115,13 +126,15 @@ class DynamicProvider(Provider):
     def _connect(self) -> Any:
         assert self._process is not None
         assert self._process.stdout is not None
-        port = self._process.stdout.readline().strip().decode()
+        ready, _, _ = select.select([self._process.stdout], [], [], START_SECONDS)
+        port = self._process.stdout.readline().strip().decode() if ready else ""
         if not port.isdigit():
             raise ProviderError(f"the provider process did not start; see {self._log}")
         self._drainer.start()
         self._channel = grpc.insecure_channel(f"127.0.0.1:{port}", options=[("grpc.max_receive_message_length", -1)])
         stub = provider_pb2_grpc.ResourceProviderStub(self._channel)
-        stub.Configure(provider_pb2.ConfigureRequest(args=encode(self._config), acceptSecrets=True))
+        request = provider_pb2.ConfigureRequest(args=encode(self._config), acceptSecrets=True)
+        stub.Configure(request, timeout=START_SECONDS)
         return stub
 
     def _drain(self) -> None:

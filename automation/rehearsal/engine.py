@@ -28,6 +28,7 @@ from components.errors import OperatorError
 
 LANGUAGE = Path(__file__).with_name("language.py")
 ORGANIZATION = "organization"
+LOOK = 1.0  # seconds between two looks at whether anything happens
 
 
 @dataclass
@@ -167,7 +168,17 @@ class Rehearsal:
                 process_group=0,
             ) as program,
         ):
-            return program.wait()
+            return self._wait(program, operation.journal)
+
+    def _wait(self, program: "subprocess.Popen[bytes]", journal: Journal) -> int:
+        """Return the exit code of the program; one for which nothing happens any more is killed."""
+        while True:
+            try:
+                return program.wait(LOOK)
+            except subprocess.TimeoutExpired:
+                if reason := journal.progress.overdue():
+                    journal.errors.append(f"{reason}; see {self._log}")
+                    program.kill()
 
     def _variables(self, project: Project) -> dict[str, str]:
         names = {"PULUMI_PROJECT": project.name, "PULUMI_STACK": self._stack, "PULUMI_ORGANIZATION": ORGANIZATION}

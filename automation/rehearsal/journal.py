@@ -9,6 +9,7 @@ from typing import Any
 
 from automation.engine import OnStep, Step
 from automation.interrupt import requested
+from automation.limits import Progress
 from automation.rehearsal.provider import ProviderError, UncertainError
 from automation.rehearsal.state import Resource, Snapshot
 from automation.rehearsal.values import Properties, redact
@@ -36,6 +37,7 @@ class Journal:
         self._kept, self._made = list(before.resources), list[Resource]()
         self._pending = dict(before.pending)
         self._save, self._on_step, self._lock = save, on_step, threading.RLock()
+        self.progress = Progress()
 
     @property
     def kept(self) -> list[Resource]:
@@ -117,6 +119,7 @@ class Journal:
         self.require_running()
         writes = step.operation not in {"same", "refresh"} and not self.preview
         began = time.monotonic()
+        self.progress.begin(step.urn, step.type)
         with self._lock:
             if not self.preview and shown:
                 self._tell(replace(step, status="running"))
@@ -135,6 +138,7 @@ class Journal:
             self.fail(resource.name, error)
             raise Stopped from None if known else failure
         finally:
+            self.progress.end(step.urn)
             with self._lock:
                 if writes:
                     if not uncertain:

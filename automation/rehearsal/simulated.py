@@ -16,9 +16,12 @@ from automation.rehearsal.diff import differ
 from automation.rehearsal.provider import Live, Provider, ProviderError, UncertainError
 from automation.rehearsal.state import Resource, type_of
 from automation.rehearsal.values import Properties, plain
+from components.errors import OperatorError
+from components.http_session import open_session
 
 UNDER_WAY = {"QUEUED", "BUILDING"}
 POLL = 0.25  # seconds
+DEPLOYMENT_SECONDS = 600.0
 CHANGED = "[changed by hand]"
 
 
@@ -52,16 +55,27 @@ class SimulatedProvider(Provider):
     def __init__(self, service: str, url: str, pending: Collection[str] | None = ()) -> None:
         self._service, self._pending = service, pending
         # The environment's proxy is for the real providers; an emulator is on this machine.
-        self._client = httpx.Client(base_url=f"{url.rstrip('/')}/_rehearsal/", timeout=30, trust_env=False)
+        self._client = open_session(f"{url.rstrip('/')}/_rehearsal/", trust_env=False)
 
     def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
         type_ = type_of(urn)
         body = {"inputs": plain(dict(inputs)), "urn": urn, "again": self._pending is None or urn in self._pending}
-        document = self._request("POST", quote(type_, safe="/"), body)
-        while document.get("state") in UNDER_WAY:
-            time.sleep(POLL)
-            document = self._request("GET", f"documents/{quote(document['id'], safe='')}")
+        document = self._deployed(self._request("POST", quote(type_, safe="/"), body))
         return str(document["id"]), {**document["outputs"], **inputs}
+
+    def _deployed(self, document: Any) -> Any:
+        """The document; of a deployment, once it is no longer under way."""
+        ends, route = time.monotonic() + DEPLOYMENT_SECONDS, f"documents/{quote(document['id'], safe='')}"
+        while document.get("state") in UNDER_WAY:
+            if time.monotonic() > ends:
+                what = f"is still {document['state']} after {DEPLOYMENT_SECONDS:.0f} s"
+                remedy = "Look at its log at Vercel. The next run makes another one."
+                raise UncertainError(str(OperatorError(what, f"deployment {document['id']}", remedy)))
+            time.sleep(POLL)
+            document = self._request("GET", route)
+            if document is None:
+                raise ProviderError("was deleted while it was built. Run it again.")
+        return document
 
     def made_by(self, stack: str) -> list[Resource]:
         """Return everything that a stack has made and not archived, whether or not its state knows."""

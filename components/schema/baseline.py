@@ -134,7 +134,7 @@ def main() -> int:
 
 
 def _prepare(connection: psycopg.Connection[Any]) -> None:
-    connection.execute("set local statement_timeout = 0; set local timezone = 'UTC'")
+    connection.execute("set local statement_timeout = '3h'; set local timezone = 'UTC'")
     connection.execute((SQL / "checks" / "baseline.sql").read_text(encoding="utf-8"))
 
 

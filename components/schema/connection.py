@@ -9,7 +9,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from components.errors import OperatorError
 from components.supabase.client import Client
-from components.supabase.database import DatabaseAddress, connect, refused, temporary_address
+from components.supabase.database import KEEPALIVE, DatabaseAddress, connect, refused, temporary_address
 from components.supabase.refusals import explain
 
 
@@ -23,7 +23,7 @@ def connect_from_environment() -> psycopg.Connection[Any]:
         OperatorError: the connection string cannot be read, or the database refused.
     """
     try:
-        options = conninfo_to_dict(os.environ.get("DATABASE_URL", ""), connect_timeout="10")
+        options = conninfo_to_dict(os.environ.get("DATABASE_URL", ""), connect_timeout="10", **KEEPALIVE)
         host = str(options.get("host") or os.environ.get("PGHOST", ""))
         if not host.startswith(("/", "127.", "localhost", "::1")) and host:
             options.setdefault("sslmode", os.environ.get("PGSSLMODE", "require"))

@@ -20,6 +20,7 @@ from components.schema.connection import connect_from_environment
 from components.schema.failures import database_error
 from components.schema.proof import Proof
 from components.schema.report import Finding, Report
+from components.supabase.database import cut_off
 
 __all__ = ["Finding", "Report", "check", "judge"]
 
@@ -31,6 +32,7 @@ SESSION = (
     "set local jit = off",
     "set local client_min_messages = error",
 )
+CHECK_SECONDS = 900.0  # all attacks, each of which has a limit of its own
 FAILED = "The isolation check could not be carried out."
 
 
@@ -78,7 +80,7 @@ def check(connection: psycopg.Connection[Any]) -> Report:
 def main() -> None:
     """Print the report; exit code 1 on a leak, 2 when the check could not be carried out."""
     try:
-        with connect_from_environment() as connection:
+        with connect_from_environment() as connection, cut_off(connection, CHECK_SECONDS, "isolation check"):
             report = check(connection)
     except OperatorError as error:
         sys.stderr.write(f"{error}\n")

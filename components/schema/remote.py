@@ -19,11 +19,14 @@ from components.supabase.database import (
     Login,
     attempt_login,
     connect,
+    cut_off,
     find_address,
     wait_for_database,
 )
 from components.supabase.models import GONE, PAUSED
 
+APPLY_SECONDS = 4 * 3600.0  # an index of a large table is built for up to three hours
+READ_SECONDS = 900.0  # the catalog, and all attacks
 REFUSED = ""  # stands for a password that the database no longer takes
 
 
@@ -53,7 +56,7 @@ def apply_schema(
         connection = connect(address, password)
     except psycopg.OperationalError as error:
         raise database_error(error, "Run `up` again.") from error
-    with connection:
+    with connection, cut_off(connection, APPLY_SECONDS, f"project {ref}"):
         mark = Mark(str(props["client_id"]), str(props["project_name"]))
         before_write()
         applied = apply(
@@ -150,7 +153,7 @@ def _read(ref: str, address: DatabaseAddress, password: str) -> tuple[Live, dict
         if attempt.outcome is Login.REFUSED:
             return None
         raise OperatorError(attempt.state, f"project {ref}", attempt.remedy or "Run again in a minute.") from error
-    with connection:
+    with connection, cut_off(connection, READ_SECONDS, f"project {ref}"):
         live = read_live(connection)
         return live, _mark(connection, live), _judge(connection)
 

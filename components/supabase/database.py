@@ -1,6 +1,11 @@
 """Reaching a project's database: through the pooler, whose address only the API knows. Knows no Pulumi."""
 
 import ipaddress
+import os
+import socket
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from enum import Enum
 from typing import Any
@@ -18,6 +23,16 @@ from components.supabase.waiting import Pending, project_on_its_way, wait_until
 
 TRANSACTION_PORT, SESSION_PORT = 6543, 5432
 MOST_REFUSALS = 3  # the pooler bans an address that fails again and again
+LOGIN_SECONDS = 10.0
+# Of a session that reads or writes a few rows: each lock, each statement, and the whole.
+LOCK_SECONDS, STATEMENT_SECONDS, SESSION_SECONDS = 10, 60, 180.0
+# A connection whose other end is gone without a word breaks after a minute instead of two hours.
+KEEPALIVE: Mapping[str, int] = {
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 60_000,
+}
 PAUSE_AFTER_REFUSAL = 10.0  # seconds; the pooler caches the old password for a moment
 BECOME = "select set_config('role', %s, false) where current_user = session_user"
 
@@ -120,7 +135,9 @@ def find_address(client: Client, ref: str) -> DatabaseAddress | None:
         raise
 
 
-def connect(address: DatabaseAddress, password: str, *, timeout: float = 10.0, **kwargs: Any) -> psycopg.Connection:
+def connect(
+    address: DatabaseAddress, password: str, *, timeout: float = LOGIN_SECONDS, **kwargs: Any
+) -> psycopg.Connection:
     """Log in, in session mode, encrypted unless the host is this machine.
 
     Args:
@@ -155,7 +172,7 @@ def _open(
         password=password,
         sslmode="prefer" if _loopback(address.host) else "require",
         connect_timeout=max(2, round(timeout)),
-        **{"application_name": "client-environments", **options},
+        **{"application_name": "client-environments", **KEEPALIVE, **options},
     )
 
 
@@ -169,9 +186,67 @@ def _may_pass(error: Exception) -> bool:
 
 def _become(connection: psycopg.Connection, address: DatabaseAddress) -> psycopg.Connection:
     """Act as the address's role for the whole session: a temporary login inherits nothing from it."""
-    connection.execute(BECOME, (address.user.partition(".")[0],))
-    connection.commit()  # a rollback would undo it
+    with cut_off(connection, LOGIN_SECONDS, f"project {address.ref}"):
+        connection.execute(BECOME, (address.user.partition(".")[0],))
+        connection.commit()  # a rollback would undo it
     return connection
+
+
+@contextmanager
+def open_session(address: DatabaseAddress, password: str) -> Iterator[psycopg.Connection]:
+    """Log in for one short transaction, in which every lock and every statement is waited for only so long.
+
+    Raises:
+        OperatorError: another session holds a lock, or the database does not answer in time.
+        psycopg.Error: anything else that the database refuses.
+    """
+    where = f"project {address.ref}"
+    limits = f"set local lock_timeout = '{LOCK_SECONDS}s'; set local statement_timeout = '{STATEMENT_SECONDS}s'"
+    try:
+        with connect(address, password) as connection, cut_off(connection, SESSION_SECONDS, where):
+            connection.execute(limits)
+            yield connection
+    except psycopg.errors.LockNotAvailable as error:
+        remedy = "Nothing was changed. End that session (pg_stat_activity names it), or run `up` again after it."
+        raise OperatorError(f"another session has held a lock for {LOCK_SECONDS} s", where, remedy) from error
+    except psycopg.errors.QueryCanceled as error:
+        what = f"the database did not carry a statement out within {STATEMENT_SECONDS} s"
+        raise OperatorError(what, where, "Nothing was changed. Run `up` again when it is less busy.") from error
+
+
+@contextmanager
+def cut_off(connection: psycopg.Connection[Any], seconds: float, where: str) -> Iterator[None]:
+    """Break a connection that is still in use after so many seconds, whatever it waits for.
+
+    The server's own limits do not help when the server, or the pooler before it, takes a statement and never answers.
+
+    Raises:
+        OperatorError: the connection was broken here.
+    """
+    late = threading.Event()
+
+    def cut() -> None:
+        late.set()
+        # Where it was closed meanwhile, there is nothing to break.
+        with suppress(psycopg.OperationalError, OSError), _wire(connection) as wire:
+            wire.shutdown(socket.SHUT_RDWR)
+
+    timer = threading.Timer(seconds, cut)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    except Exception as error:
+        if late.is_set():
+            remedy = "Run it again; if it stays so, restart the project's database in the Supabase dashboard."
+            raise OperatorError(f"the database did not answer within {seconds:.0f} s", where, remedy) from error
+        raise
+    finally:
+        timer.cancel()
+
+
+def _wire(connection: psycopg.Connection[Any]) -> socket.socket:
+    return socket.socket(fileno=os.dup(connection.fileno()))
 
 
 def login(address: DatabaseAddress, password: str) -> Login:

@@ -19,8 +19,8 @@ from components.supabase.database import (
     DatabaseAddress,
     Login,
     attempt_login,
-    connect,
     find_address,
+    open_session,
     wait_for_database,
 )
 from components.supabase.models import PAUSED
@@ -93,7 +93,7 @@ def read_owner(organization: str, recorded: Mapping[str, Any]) -> dict[str, Any]
 def _session(address: DatabaseAddress, wanted: Mapping[str, Any]) -> Iterator[psycopg.Connection[Any]]:
     """One transaction; what the database refuses is told in one line."""
     try:
-        with connect(address, wanted["db_password"]) as connection:
+        with open_session(address, wanted["db_password"]) as connection:
             yield connection
     except psycopg.Error as error:
         told = " ".join(str(error).split("\n")[0].split()) or type(error).__name__

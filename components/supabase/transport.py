@@ -9,6 +9,7 @@ import httpx
 import stamina
 import stamina.instrumentation
 
+from components.http_session import open_session
 from components.supabase.errors import ApiError
 
 LOG = logging.getLogger("client_environments")
@@ -43,12 +44,7 @@ class Transport:
     ) -> None:
         self._token, self._before_write = token, before_write
         identity = {"apikey": token} if apikey else {"Authorization": f"Bearer {token}"}
-        self._http = httpx.Client(
-            base_url=base_url,
-            headers={**identity, "User-Agent": USER_AGENT},
-            timeout=httpx.Timeout(30.0, connect=10.0),
-            transport=http,
-        )
+        self._http = open_session(base_url, headers={**identity, "User-Agent": USER_AGENT}, transport=http)
 
     def close(self) -> None:
         """Close the connections."""

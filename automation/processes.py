@@ -1,0 +1,69 @@
+"""Run a program to its end, under a deadline and in a process group of its own.
+
+A Ctrl-C of the terminal does not reach it, so that what it does is done whole; the second one kills it with this
+process.
+"""
+
+import os
+import signal
+import subprocess
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from automation.interrupt import ended_with_us
+from components.errors import OperatorError
+
+TOOL_SECONDS = 300.0
+"""At most for a look at the services: a few dozen requests, some of them repeated."""
+
+
+def run_to_end(
+    command: Sequence[str],
+    *,
+    root: Path,
+    environment: Mapping[str, str],
+    given: str = "",
+    seconds: float = TOOL_SECONDS,
+) -> subprocess.CompletedProcess[str]:
+    """Run a command and return its exit code and output.
+
+    Args:
+        command: the program and its arguments.
+        root: where it runs.
+        environment: its whole environment.
+        given: text for its standard input.
+        seconds: its deadline; then its whole process group is killed.
+
+    Raises:
+        OperatorError: it did not end in time.
+    """
+    with (
+        subprocess.Popen(
+            command,
+            cwd=root,
+            env=dict(environment),
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            process_group=0,
+        ) as process,
+        ended_with_us(process.pid),
+    ):
+        try:
+            output, errors = process.communicate(given, timeout=seconds)
+        except BaseException as error:
+            with suppress(ProcessLookupError):  # it has ended by itself
+                os.killpg(process.pid, signal.SIGKILL)
+            if not isinstance(error, subprocess.TimeoutExpired):
+                raise
+            remedy = "It was ended: run it again. If it stays so, look at the services' status pages."
+            raise OperatorError(f"did not end within {seconds:.0f} s", _shown(command), remedy) from None
+    return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def _shown(command: Sequence[str]) -> str:
+    """The command as a person would write it: `python -m components.sight`."""
+    return " ".join([Path(command[0]).name, *command[1:3]])
