@@ -47,4 +47,4 @@ class Progress:
         if time.monotonic() - self._last <= limit:
             return None
         names = ", ".join(urn.split("::", 3)[3] for urn in running) or "the program"
-        return f"{names}: no end within {limit:.0f} s"
+        return f"{names}: no end within {limit:g} s"

@@ -60,7 +60,7 @@ def run_to_end(
             if not isinstance(error, subprocess.TimeoutExpired):
                 raise
             remedy = "It was ended: run it again. If it stays so, look at the services' status pages."
-            raise OperatorError(f"did not end within {seconds:.0f} s", _shown(command), remedy) from None
+            raise OperatorError(f"did not end within {seconds:g} s", _shown(command), remedy) from None
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
 
 

@@ -29,7 +29,7 @@ class OverdueError(OperatorError):
 
 def within_limit(seconds: float) -> str | None:
     """Say why a command that carries no operation out has to end after so many seconds; None while it may go on."""
-    return f"did not end within {COMMAND_SECONDS:.0f} s" if seconds > COMMAND_SECONDS else None
+    return f"did not end within {COMMAND_SECONDS:g} s" if seconds > COMMAND_SECONDS else None
 
 
 class Command(auto.PulumiCommand):

@@ -91,7 +91,7 @@ class _DeadlineTransport(httpx.BaseTransport):
                 finally:
                     await answer.aclose()
         except TimeoutError:
-            raise TotalTimeout(f"no whole answer after {self._seconds:.0f} s", request=request) from None
+            raise TotalTimeout(f"no whole answer after {self._seconds:g} s", request=request) from None
         extensions = {name: answer.extensions[name] for name in KEPT if name in answer.extensions}
         return httpx.Response(
             answer.status_code, headers=answer.headers, stream=httpx.ByteStream(body), extensions=extensions

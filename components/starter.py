@@ -82,7 +82,7 @@ def _tracked(folder: Path) -> list[str] | None:
     except FileNotFoundError:
         return None
     except subprocess.TimeoutExpired:
-        what = f"git ls-files did not end within {GIT_SECONDS:.0f} s"
+        what = f"git ls-files did not end within {GIT_SECONDS:g} s"
         raise OperatorError(what, f"{folder.name}/", "Run git status there.") from None
     if answer.returncode:
         said = (answer.stderr.strip().splitlines() or ["no reason given"])[0]

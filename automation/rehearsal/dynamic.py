@@ -114,7 +114,7 @@ class DynamicProvider(Provider):
         except grpc.RpcError as error:
             if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
                 # What it was making may still come to be: the next operation looks for it.
-                raise UncertainError(f"the provider did not answer within {limit:.0f} s. Run it again.") from None
+                raise UncertainError(f"the provider did not answer within {limit:g} s. Run it again.") from None
             raise ProviderError(_reason(error.details() or str(error.code()))) from None
 
     def _connected(self) -> Any:

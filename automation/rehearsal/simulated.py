@@ -68,7 +68,7 @@ class SimulatedProvider(Provider):
         ends, route = time.monotonic() + DEPLOYMENT_SECONDS, f"documents/{quote(document['id'], safe='')}"
         while document.get("state") in UNDER_WAY:
             if time.monotonic() > ends:
-                what = f"is still {document['state']} after {DEPLOYMENT_SECONDS:.0f} s"
+                what = f"is still {document['state']} after {DEPLOYMENT_SECONDS:g} s"
                 remedy = "Look at its log at Vercel. The next run makes another one."
                 raise UncertainError(str(OperatorError(what, f"deployment {document['id']}", remedy)))
             time.sleep(POLL)

@@ -239,7 +239,7 @@ def cut_off(connection: psycopg.Connection[Any], seconds: float, where: str) -> 
     except Exception as error:
         if late.is_set():
             remedy = "Run it again; if it stays so, restart the project's database in the Supabase dashboard."
-            raise OperatorError(f"the database did not answer within {seconds:.0f} s", where, remedy) from error
+            raise OperatorError(f"the database did not answer within {seconds:g} s", where, remedy) from error
         raise
     finally:
         timer.cancel()

@@ -53,7 +53,7 @@ def wait_until(probe: Callable[[], T | Pending], *, what: str, timeout: float) -
         last, rest = seen.state, seen.pause or pause
         if time.monotonic() + rest > deadline:
             raise OperatorError(
-                f"not ready after {timeout:.0f} s, last seen: {last}",
+                f"not ready after {timeout:g} s, last seen: {last}",
                 what,
                 seen.remedy or "Nothing is lost: run `up` again, or raise readyTimeout in Pulumi.<environment>.yaml.",
             )

@@ -36,7 +36,7 @@ def test_exit_code_and_both_streams_come_back(tmp_path: Path) -> None:
 def test_at_the_deadline_the_whole_group_is_killed_and_that_is_told(tmp_path: Path, program: str) -> None:
     with pytest.raises(OperatorError) as refusal:
         run(tmp_path, program, seconds=0.3)
-    assert refusal.value.what == "did not end within 0 s"
+    assert refusal.value.what == "did not end within 0.3 s"
     assert "run it again" in str(refusal.value)
 
 
