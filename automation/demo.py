@@ -91,7 +91,7 @@ def _open_hole(supabase: str, ref: str, password: str, root: Path) -> list[str]:
             raise OperatorError(f"answered {answer.status_code}", "copy of the database", "See .local/emulators/log.")
         dsn = answer.json()["dsn"]
         try:
-            with psycopg.connect(dsn, password=password, autocommit=True) as connection:
+            with psycopg.connect(dsn, password=password, autocommit=True, connect_timeout=10) as connection:
                 connection.execute("set lock_timeout = '10s'")
                 connection.execute(HOLE)
             check = run_to_end(

@@ -118,7 +118,11 @@ class _Witness:
 
     def stop(self) -> None:
         with self._lock:
-            self._process.communicate()
+            try:
+                self._process.communicate(timeout=PATIENCE)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
 
     @staticmethod
     def _start() -> "subprocess.Popen[bytes]":

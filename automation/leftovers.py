@@ -204,6 +204,9 @@ def _end_orphans(mark: str) -> None:
         for pid in orphans:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)
+        if time.monotonic() > deadline + PATIENCE:
+            pids = ", ".join(map(str, orphans))
+            raise OperatorError(f"plugins of a dead engine do not end: process {pids}", "this machine", "End them.")
         time.sleep(0.1)
 
 

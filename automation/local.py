@@ -3,7 +3,6 @@
 import json
 import os
 import socket
-import subprocess
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,11 +10,13 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from automation.processes import run_to_end
 from components.errors import OperatorError
 
 # Protects nothing: local state holds only what the emulators of this machine made up.
 LOCAL_PASSPHRASE = "local"  # noqa: S105
 STATE = Path(".local/emulators")
+EMULATORS_SECONDS = 180.0  # for a start, the first of which makes a database cluster, and for a stop
 
 
 @dataclass(frozen=True)
@@ -41,10 +42,10 @@ def start_emulators(root: Path) -> Emulators:
     found = _read(ready)
     command = [sys.executable, "-m", "emulators", "--state", str(STATE)]
     if found and _answers(found) and _outdated(ready, root / "emulators"):
-        subprocess.run([*command, "stop"], cwd=root, capture_output=True, check=False)
+        run_to_end([*command, "stop"], root=root, environment=os.environ, seconds=EMULATORS_SECONDS)
         found = None
     if found is None or not _answers(found):
-        started = subprocess.run([*command, "--detach"], cwd=root, capture_output=True, text=True, check=False)
+        started = run_to_end([*command, "--detach"], root=root, environment=os.environ, seconds=EMULATORS_SECONDS)
         found = _read(ready)
         if started.returncode != 0 or found is None:
             said = started.stderr.strip().splitlines()

@@ -79,7 +79,7 @@ class Command(auto.PulumiCommand):
                 reader.join(DRAIN_SECONDS)
         if reason:
             remedy = "What it was making is looked for by the next run: run it again."
-            raise OverdueError(reason, f"pulumi {' '.join(args[:2])}", remedy)
+            raise OverdueError(reason, f"pulumi {args[0]}", remedy)
         result = auto.CommandResult("\n".join(output.lines), "\n".join(errors.lines), process.returncode)
         if result.code:
             raise create_command_error(result)

@@ -3,13 +3,15 @@
 A client's file touches that client; what no program reads touches none; anything else touches every client.
 """
 
-import subprocess
+import os
 import sys
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
 
 from automation.clients import list_clients
+from automation.processes import run_to_end
+from components.errors import OperatorError
 
 # A list of what does not matter: a file that nobody thought of must not go unseen.
 IRRELEVANT_FOLDERS = frozenset({"docs", "tests", "bench", "emulators", "automation", ".github", ".ci"})
@@ -51,12 +53,16 @@ def _was_a_client(file: str) -> bool:
 
 
 def main(base: str) -> None:
-    """Print the clients; all of them when BASE is unknown, as on a new branch."""
+    """Print the clients; all of them when git does not tell, say because BASE is unknown as on a new branch."""
     # Without --no-renames git names a moved file by its new place only, and its old place may be the program's.
     command = ["git", "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD"]
-    diff = subprocess.run(command, capture_output=True, text=True, check=False)
     clients = list_clients(Path.cwd())
-    found = touched_clients(diff.stdout.split("\0")[:-1], clients) if diff.returncode == 0 else clients
+    try:
+        diff = run_to_end(command, root=Path.cwd(), environment=os.environ)
+    except OperatorError:
+        found = clients
+    else:
+        found = touched_clients(diff.stdout.split("\0")[:-1], clients) if diff.returncode == 0 else clients
     sys.stdout.writelines(f"{client}\n" for client in found)
 
 

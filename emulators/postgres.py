@@ -25,6 +25,7 @@ SUPERUSER = "supabase_admin"
 SYSTEM_USER = "embedded_postgres"
 COMMON = Path("/var/tmp")  # noqa: S108 (each folder in it belongs to root or to the server's user)
 START_SECONDS = 30.0
+STOP_SECONDS = 120.0
 CONTROL_PATH_SINCE = 18  # the major of Postgres that brought extension_control_path
 FAST = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
@@ -115,7 +116,7 @@ class Postgres:
         """Stop the server if this object started it; open connections are closed."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            self._process.wait(timeout=120)  # a last checkpoint on a busy disk takes its time
+            self._process.wait(timeout=STOP_SECONDS)  # a last checkpoint on a busy disk takes its time
             self._process = None
 
     def _initialize(self, home: Path, data: Path, password: str) -> None:
@@ -133,7 +134,7 @@ class Postgres:
             subprocess.run(
                 [_binaries() / "initdb", "-D", partial, "-U", SUPERUSER, "--auth=scram-sha-256", "--encoding=UTF8",
                  "--locale=C.UTF-8", f"--pwfile={file.name}", "--no-sync"],
-                user=user, check=True, capture_output=True, cwd=home,
+                user=user, check=True, capture_output=True, cwd=home, timeout=STOP_SECONDS,
             )  # fmt: skip
         partial.rename(data)
 
@@ -162,7 +163,7 @@ def _system_user() -> str | None:
     try:
         pwd.getpwnam(SYSTEM_USER)
     except KeyError:
-        subprocess.run(["useradd", "--system", SYSTEM_USER], check=True, capture_output=True)
+        subprocess.run(["useradd", "--system", SYSTEM_USER], check=True, capture_output=True, timeout=START_SECONDS)
     return SYSTEM_USER
 
 

@@ -13,6 +13,7 @@ from emulators import postgres
 from emulators.supabase.database import ProjectDatabases
 
 REF = "scratch"
+COMMAND_SECONDS = 3600.0
 
 
 def main() -> int:
@@ -22,7 +23,7 @@ def main() -> int:
         server = postgres.Postgres(Path(folder) / "state", volatile=True)
         try:
             server.start()
-        except (RuntimeError, OSError, subprocess.CalledProcessError) as error:
+        except (RuntimeError, OSError, subprocess.SubprocessError) as error:
             sys.stderr.write(f"the embedded Postgres does not start: {error}\n")
             return 2
         try:
@@ -31,7 +32,10 @@ def main() -> int:
             databases.create(REF, os.urandom(16).hex())
             path = os.pathsep.join((str(postgres.programs()), os.environ.get("PATH", "")))
             environment = os.environ | {"CLONE_URL": server.url(REF), "PATH": path}
-            return subprocess.run(sys.argv[1:], env=environment, check=False).returncode
+            return subprocess.run(sys.argv[1:], env=environment, check=False, timeout=COMMAND_SECONDS).returncode
+        except subprocess.TimeoutExpired:
+            sys.stderr.write(f"{sys.argv[1]} did not end within {COMMAND_SECONDS:g} s\n")
+            return 2
         finally:
             server.stop()
 

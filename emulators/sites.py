@@ -6,6 +6,7 @@ So a new version takes over without a refused connection, and a restart of the e
 
 import base64
 import os
+import select
 import socket
 import socketserver
 import subprocess
@@ -22,6 +23,7 @@ from emulators.relay import relay
 from emulators.store import Document, Store
 
 KIND = "site"
+START_SECONDS = 30.0
 SIMULATED = """HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nConnection: close\r\n\r\n
 {"status": "simulated", "error": "no program serves this page here: it needs Node and the starter's dev.js"}\n"""
 
@@ -138,5 +140,6 @@ def _start(site: Document, ending: ExitStack) -> tuple[str, int] | None:
     process = children.start([node, "dev.js"], environment, folder=folder, output=subprocess.PIPE)
     ending.callback(children.end, process)
     assert process.stdout is not None
-    said = process.stdout.readline().decode().strip()
+    ready, _, _ = select.select([process.stdout], [], [], START_SECONDS)
+    said = process.stdout.readline().decode().strip() if ready else ""
     return ("127.0.0.1", int(said.rpartition(":")[2])) if said.startswith("http://127.0.0.1:") else None

@@ -16,6 +16,7 @@ from components.supabase.legacy_keys import legacy_users
 from components.supabase.models import GONE, PAUSED, OrganizationRecord
 from components.supabase.ownership import foreign, marked, require_region
 
+POOLER_SECONDS = 5.0
 FREE_PROJECTS = 2  # active ones, of each member of an organization on the free plan
 
 
@@ -48,7 +49,7 @@ def pooler(address: str) -> Finding:
     """Whether the address `host:port` of a client's connection pooler takes connections from here."""
     host, _, port = address.rpartition(":")
     try:
-        with socket.create_connection((host, int(port)), timeout=5):
+        with socket.create_connection((host, int(port)), timeout=POOLER_SECONDS):
             return Finding("Supabase pooler", f"{address} takes connections")
     except OSError as error:
         remedy = "Check the firewall here, and the project's network restrictions and whether it is paused."

@@ -24,6 +24,8 @@ from components.schema import ledger
 from components.schema.failures import database_error
 
 OWNER = "postgres"
+COPY_SECONDS = 600.0  # for pg_dump, and for psql
+CONNECT_SECONDS = 10
 EXTENSIONS = "extensions"  # the schema that Supabase makes for them, on the live database and on the server
 ON_LIVE = "Nothing was changed. Try it on the database itself, rolled back: preview --try-sql --on-live."
 # A role is Supabase's by its name, or because the deploying role may not act as it.
@@ -115,10 +117,10 @@ def clone(live: psycopg.Connection[Any], server: str) -> Iterator[psycopg.Connec
     try:
         source = read_source(live)
         dump = _dump(live, source)
-        with psycopg.connect(server, autocommit=True) as admin:
+        with psycopg.connect(server, autocommit=True, connect_timeout=CONNECT_SECONDS) as admin:
             absent = _prepare(admin, source)
         _load(server, _selected(dump, source, absent) + _hooks(server, source), absent)
-        with psycopg.connect(server, options=f"-c role={OWNER}") as copy:
+        with psycopg.connect(server, options=f"-c role={OWNER}", connect_timeout=CONNECT_SECONDS) as copy:
             with copy.cursor() as cursor:
                 cursor.executemany(ledger.INSERT, source.applied)
             copy.commit()
@@ -232,7 +234,7 @@ def _is_kept(line: str, source: Source) -> bool:
 
 def _hooks(server: str, source: Source) -> str:
     """The client's triggers and policies on Supabase's tables, as far as the server has those."""
-    with psycopg.connect(server, autocommit=True) as admin:
+    with psycopg.connect(server, autocommit=True, connect_timeout=CONNECT_SECONDS) as admin:
         return "".join(
             f"\n{statements};"
             for table, statements in source.hooks
@@ -255,7 +257,13 @@ def _load(server: str, script: str, absent: Sequence[str]) -> None:
 
 def _program(command: list[str], given: bytes, password: str) -> bytes:
     environment = os.environ | {"PGPASSWORD": password}
-    done = subprocess.run(command, input=given, env=environment, capture_output=True, check=False)
+    try:
+        done = subprocess.run(
+            command, input=given, env=environment, capture_output=True, check=False, timeout=COPY_SECONDS
+        )
+    except subprocess.TimeoutExpired:
+        what = f"the catalog cannot be cloned: no end within {COPY_SECONDS:g} s"
+        raise OperatorError(what, command[0], ON_LIVE) from None
     if done.returncode:
         lines = done.stderr.decode(errors="replace").splitlines()
         said = next((line for line in lines if "error:" in line.lower()), "no reason given")

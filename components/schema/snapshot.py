@@ -26,6 +26,7 @@ from components.supabase.database import connect, wait_for_database
 
 # A new project has none of these; it has the schema public and default privileges.
 OBJECTS = frozenset({*RELATIONS, *ROUTINES, "aggregate", "type"})
+EMULATORS_SECONDS = 180.0  # for a start, and for a stop
 STATE = SQL.parent / ".local" / "snapshot"
 
 
@@ -63,7 +64,8 @@ def main() -> None:
 def _emulated() -> Iterator[psycopg.Connection[Any]]:
     emulators = [sys.executable, "-m", "emulators"]
     folder = ["--state", str(STATE)]
-    subprocess.run([*emulators, "start", "--detach", "--startup", "0", *folder], check=True, stdout=subprocess.DEVNULL)
+    start = [*emulators, "start", "--detach", "--startup", "0", *folder]
+    subprocess.run(start, check=True, stdout=subprocess.DEVNULL, timeout=EMULATORS_SECONDS)
     try:
         exports, password = json.loads((STATE / "ready.json").read_text())["exports"], uuid4().hex
         with Client(exports["SUPABASE_API_URL"], exports["SUPABASE_ACCESS_TOKEN"]) as client:
@@ -78,7 +80,8 @@ def _emulated() -> Iterator[psycopg.Connection[Any]]:
                 yield connection
             client.delete_project(project.ref)
     finally:
-        subprocess.run([*emulators, "stop", *folder], check=True, stdout=subprocess.DEVNULL)
+        stop = [*emulators, "stop", *folder]
+        subprocess.run(stop, check=True, stdout=subprocess.DEVNULL, timeout=EMULATORS_SECONDS)
 
 
 if __name__ == "__main__":

@@ -22,6 +22,7 @@ READER, OWNER = "supabase_read_only_user", "postgres"
 TEMPORARY, TEMPORARY_SECONDS = "cli_login_postgres", 300
 # Run in this order in the template, and again in databases that an earlier version of these files made.
 PARTS = ("services.sql", "storage.sql", "realtime.sql", "extensions.sql")
+LOCK_SECONDS = 60
 LOCK = 0x5B  # whoever prepares a server that several emulators share
 
 
@@ -61,6 +62,7 @@ class ProjectDatabases:
     def prepare(self) -> None:
         """Make roles and the template database, and bring older projects' databases up to date."""
         with self._postgres.admin() as admin:
+            admin.execute(f"set lock_timeout = '{LOCK_SECONDS}s'")
             admin.execute("select pg_advisory_lock(%s)", (LOCK,))
             admin.execute(self._script("roles.sql"))
             self._upgrade(admin)
