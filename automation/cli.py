@@ -152,6 +152,9 @@ def drift(
     """Tell changes by this program and changes by hand apart; changes nothing."""
     with session("drift", local=local, as_json=as_json) as run:
         found: dict[str, Drift] = {}
+        if report:
+            with report.open("a", encoding="utf-8"):
+                pass  # where it cannot be written, that is said before clients are looked at
 
         def act(client: str, engine: Engine) -> ClientResult:
             finding = found[client] = find_drift(client, engine)
@@ -166,7 +169,10 @@ def drift(
         ]
         _show_drift(run, findings)
         if report:
-            report.write_text(markdown(findings, run.engine_name), encoding="utf-8")
+            try:
+                report.write_text(markdown(findings, run.engine_name), encoding="utf-8")
+            except OSError as error:
+                run.lose(error)
         run.end(results)
 
 
@@ -329,7 +335,11 @@ def _doomed(client: str, engine: Engine, workspace: Workspace) -> ClientResult:
 def _confirm(clients: list[str], verb: str, what: str, *, as_json: bool) -> None:
     if as_json or not sys.stdin.isatty():
         raise OperatorError("needs --yes where nobody can answer", verb, "Nothing was changed.")
-    if typer.prompt(f"Type {' '.join(clients)} to {what}") != " ".join(clients):
+    try:
+        answer = typer.prompt(f"Type {' '.join(clients)} to {what}")
+    except typer.Abort:  # Ctrl-C, or the end of the input
+        answer = ""
+    if answer != " ".join(clients):
         raise OperatorError("not confirmed", verb, "Nothing was changed.")
 
 

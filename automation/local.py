@@ -54,11 +54,13 @@ def start_emulators(root: Path) -> Emulators:
 
 
 def _read(ready: Path) -> dict[str, Any] | None:
+    """What the emulators say of themselves; None where they say nothing, or the file is damaged."""
     try:
-        content: dict[str, Any] = json.loads(ready.read_text())
-    except (FileNotFoundError, json.JSONDecodeError):
+        content = json.loads(ready.read_text())
+        parts = {name: dict(content[name]) for name in ("exports", "services")}
+        return {"pid": int(content["pid"]), **parts}
+    except (FileNotFoundError, ValueError, KeyError, TypeError, RecursionError):
         return None
-    return content
 
 
 def _outdated(ready: Path, code: Path) -> bool:
@@ -71,8 +73,8 @@ def _answers(found: Mapping[str, Any]) -> bool:
     try:
         os.kill(int(found["pid"]), 0)
         for url in found["services"].values():
-            address = urlsplit(url)
-            socket.create_connection((address.hostname, address.port), timeout=2).close()
-    except OSError:
+            address = urlsplit(str(url))
+            socket.create_connection((address.hostname, address.port or 0), timeout=2).close()
+    except (OSError, ValueError):
         return False
     return True

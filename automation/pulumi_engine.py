@@ -21,6 +21,9 @@ from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_command import Command, OverdueError, within_limit
 from automation.pulumi_events import SECRET, Recorder, text_lines
 from components.errors import OperatorError
+from components.settings_file import read_settings_file
+
+DAMAGED = "Restore its state from a backup: the backend keeps earlier ones under history/ and backups/."
 
 
 class PulumiEngine:
@@ -142,7 +145,7 @@ class PulumiEngine:
                 "protect": resource.get("protect", False),
                 "outputs": _opened(resource.get("outputs", {})),
             }
-            for resource in json.loads(result.stdout)["deployment"].get("resources", [])
+            for resource in _deployment(result.stdout, self._client).get("resources") or ()
             if not resource["type"].startswith("pulumi:")
         ]
 
@@ -183,7 +186,7 @@ class PulumiEngine:
         try:
             result = self._unlocked(stack, lambda: run(stack, on_event=recorder.see, color="never"))
         except auto.CommandError as error:
-            failure = recorder.error() or _last_line(error)
+            failure = recorder.error() or str(_refusal(error))
         except OverdueError as error:
             failure = str(error)
         finally:
@@ -203,12 +206,14 @@ class PulumiEngine:
         Pulumi writes the stack's salt into the configuration file beside `Pulumi.yaml`, which here is not the
         committed one.
         """
-        project = yaml.safe_load((self._root / "Pulumi.yaml").read_text())
+        project = _loaded(self._root / "Pulumi.yaml")
         project["main"] = str(self._root)
-        project["runtime"]["options"]["virtualenv"] = str(self._root / ".venv")
+        _mapping(_mapping(project, "runtime", "Pulumi.yaml"), "options", "Pulumi.yaml")["virtualenv"] = str(
+            self._root / ".venv"
+        )
         path = folder / self._client / f"Pulumi.{self._client}.yaml"
-        kept = yaml.safe_load(path.read_text()) if path.exists() else {}
-        config = yaml.safe_load((self._root / path.name).read_text(encoding="utf-8-sig"))["config"]
+        kept = _loaded(path) if path.exists() else {}
+        config = _mapping(_loaded(self._root / path.name), "config", path.name)
         # The GitHub provider pauses a second after each write unless told otherwise; an emulator needs no mercy.
         kept["config"] = {**config, "github:writeDelayMs": "1"}
         (folder / "state").mkdir(parents=True, exist_ok=True)
@@ -222,6 +227,28 @@ class PulumiEngine:
         return auto.LocalWorkspace(
             work_dir=str(folder), env_vars={**self._environment, **more}, pulumi_command=self._command
         )
+
+
+def _loaded(path: Path) -> dict[str, Any]:
+    """A settings file with the types that its scalars have in YAML.
+
+    Raises:
+        OperatorError: it cannot be read, or is no mapping.
+    """
+    try:
+        # For its refusals: its own answer is the text of each scalar.
+        read_settings_file(path)
+    except OperatorError as error:
+        raise OperatorError(error.what, str(path), error.remedy) from None
+    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
+    return content
+
+
+def _mapping(content: dict[str, Any], key: str, where: str) -> dict[str, Any]:
+    found = content.get(key)
+    if not isinstance(found, dict):
+        raise OperatorError(f"must hold a mapping `{key}:`", where, "Restore it from git.")
+    return found
 
 
 def list_stacks(root: Path, environment: Mapping[str, str], command: auto.PulumiCommand, *, local: bool) -> list[str]:
@@ -265,7 +292,7 @@ def _refusals(client: str) -> Iterator[None]:
     try:
         yield
     except auto.CommandError as error:
-        raise OperatorError(_last_line(error), client) from None
+        raise _refusal(error, client) from None
 
 
 def _outputs(outputs: Mapping[str, auto.OutputValue]) -> dict[str, Any]:
@@ -282,6 +309,24 @@ def _opened(value: Any) -> Any:
             return json.loads(value["plaintext"]) if "plaintext" in value else "[secret]"
         return {key: _opened(item) for key, item in value.items()}
     return [_opened(item) for item in value] if isinstance(value, list) else value
+
+
+def _deployment(exported: str, client: str) -> dict[str, Any]:
+    """What an exported state holds.
+
+    Raises:
+        OperatorError: nothing at all, which is less than the state of an empty stack holds.
+    """
+    content: dict[str, Any] | None = json.loads(exported).get("deployment")
+    if content is None:
+        raise OperatorError("its state is damaged: it holds no deployment", client, DAMAGED)
+    return content
+
+
+def _refusal(error: auto.CommandError, client: str = "") -> OperatorError:
+    said = _last_line(error)
+    # The engine's word for a stored state.
+    return OperatorError(said, client, DAMAGED if "checkpoint" in said else "")
 
 
 def _last_line(error: auto.CommandError) -> str:

@@ -30,6 +30,7 @@ class Session:
         self.verb, self.local, self.root = verb, local, Path.cwd()
         self.screen = Screen(as_json=as_json)
         self._workspace: Workspace | None = None
+        self._lost: str | None = None
         if not (self.root / "Pulumi.yaml").exists():
             raise OperatorError("no Pulumi.yaml here", str(self.root), "Run this in the repository's root.")
 
@@ -101,6 +102,10 @@ class Session:
             return ClientResult(client, FAILED, error=explain(error))
         return None
 
+    def lose(self, error: OSError) -> None:
+        """Note that something of the result could not be written; the rest is told all the same."""
+        self._lost = explain(error)
+
     def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None) -> None:
         """Say what failed, print the JSON object when asked for, and leave with the exit code of the results.
 
@@ -110,10 +115,13 @@ class Session:
         for result in results:
             if result.error:
                 self.screen.error(f"{result.client}: {result.error.removeprefix(f'{result.client}: ')}")
-        code = exit_code(results)
+        code = FAILED if self._lost else exit_code(results)
+        lost = {"error": self._lost} if self._lost else {}
+        if self._lost:
+            self.screen.error(self._lost)
         self.screen.emit(
             {"verb": self.verb, "engine": self.engine_name, "status": ("done", "changes", "failed")[code]}
-            | {"clients": [result.as_json() for result in results]}
+            | {"clients": [result.as_json() for result in results], **lost}
             | dict(more or {})
         )
         if self.screen.lost:

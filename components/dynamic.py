@@ -19,6 +19,7 @@ from pulumi.dynamic import ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 
 from components.errors import OperatorError
+from components.system_errors import explained
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -36,11 +37,10 @@ class Provider(ResourceProvider):
     def configure(self, req: ConfigureRequest) -> None:
         """Send tracebacks to the log file instead of the operator's screen (runs only in the provider process)."""
         sys.tracebacklimit = 0
+        # A disk that is full would otherwise print a traceback for each line.
+        logging.raiseExceptions = False
         if not LOG.handlers:
-            LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
-            handler = logging.FileHandler(LOG_FILE)
-            handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
-            LOG.addHandler(handler)
+            LOG.addHandler(_log_handler())
             LOG.setLevel(logging.DEBUG)
             LOG.propagate = False
 
@@ -71,11 +71,31 @@ def operation(method: Callable[P, R]) -> Callable[P, R]:
             raise error from None
         except Exception as error:
             LOG.exception("%s failed", method.__qualname__)
+            if isinstance(error, OSError) and (known := explained(error)):
+                raise known from None
             raise OperatorError(
-                f"unexpected {type(error).__name__}", method.__qualname__, f"The traceback is in {LOG_FILE}."
+                f"unexpected {type(error).__name__}", method.__qualname__, _where_the_traceback_is()
             ) from None
 
     return guarded
+
+
+def _log_handler() -> logging.Handler:
+    """A handler that writes the log file; where that cannot be written, one that drops everything: it is no reason to
+    keep a client from coming up."""
+    try:
+        LOG_FILE.parent.mkdir(parents=True, exist_ok=True)
+        handler: logging.Handler = logging.FileHandler(LOG_FILE)
+    except OSError:
+        return logging.NullHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(process)d %(levelname)s %(message)s"))
+    return handler
+
+
+def _where_the_traceback_is() -> str:
+    if any(isinstance(handler, logging.NullHandler) for handler in LOG.handlers):
+        return f"Its traceback is lost: {LOG_FILE} cannot be written."
+    return f"The traceback is in {LOG_FILE}."
 
 
 def require_engine() -> None:

@@ -52,11 +52,15 @@ def _serve(options: argparse.Namespace) -> int:
         signal.signal(number, lambda *_: ended.set())
     # Whoever holds the lock serves the state; it goes with the process, however that ends.
     with (options.state / "lock").open("w") as lock:
-        while not _locked(lock.fileno(), fcntl.LOCK_EX):
+        for _ in _patiently():
+            if _locked(lock.fileno(), fcntl.LOCK_EX):
+                break
             if running := _running(options.state):
                 _say(_exports(running))
                 return 0
-            time.sleep(0.05)
+        else:
+            sys.stderr.write(f"emulators: others hold {options.state / 'lock'} and are not ready: end them first\n")
+            return 1
         (options.state / "ready.json").unlink(missing_ok=True)
         emulators = Emulators(
             options.state, latency=options.latency, startup=options.startup, volatile=options.volatile
@@ -114,9 +118,9 @@ def _running(state: Path) -> dict[str, Any] | None:
             if _locked(lock.fileno(), fcntl.LOCK_SH):
                 return None
         ready: dict[str, Any] = json.loads((state / "ready.json").read_text())
-    except FileNotFoundError:
+        return ready if {"pid", "exports", "services"} <= ready.keys() else None
+    except (FileNotFoundError, ValueError, AttributeError):  # not ready, or damaged
         return None
-    return ready
 
 
 def _locked(file: int, kind: int) -> bool:

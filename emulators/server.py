@@ -68,7 +68,7 @@ class Emulators:
         self.postgres.start()
         store = ending.enter_context(closing(Store(self.state / "documents.sqlite")))
         remembered = self.state / "ports.json"
-        ports: dict[str, int] = json.loads(remembered.read_text()) if remembered.exists() else {}
+        ports = _remembered_ports(remembered)
         ending.callback(self._stop_serving)
         for name, service in SERVICES.items():
             listener = listen(ports.get(name, 0))
@@ -112,3 +112,11 @@ class Emulators:
         self._loop.call_soon_threadsafe(self._loop.stop)
         for thread in self._threads:
             thread.join(timeout=5)
+
+
+def _remembered_ports(path: Path) -> dict[str, int]:
+    """The ports of the last time; none where there was none, or the file is damaged: others do as well."""
+    try:
+        return {str(name): int(port) for name, port in json.loads(path.read_text()).items()}
+    except (FileNotFoundError, ValueError, TypeError, AttributeError):
+        return {}

@@ -16,6 +16,9 @@ class Store:
 
     Args:
         path: the SQLite file; made when missing.
+
+    Raises:
+        RuntimeError: the file is damaged, or the disk is full.
     """
 
     def __init__(self, path: Path) -> None:
@@ -24,6 +27,13 @@ class Store:
         self._lock = threading.RLock()
         self._depth = 0
         self._database = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        try:
+            self._prepare()
+        except sqlite3.Error as error:
+            self._database.close()
+            raise RuntimeError(f"{path}: {error}. Delete {path.parent} to begin anew") from None
+
+    def _prepare(self) -> None:
         self._database.execute("pragma journal_mode = wal")
         self._database.execute("pragma synchronous = normal")  # what the process wrote outlives the process
         self._database.execute(
