@@ -1,6 +1,7 @@
 """One client's stack under Pulumi's own engine, through the Automation API."""
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -22,8 +23,19 @@ from automation.pulumi_command import Command, OverdueError, within_limit
 from automation.pulumi_events import SECRET, Recorder, text_lines
 from components.errors import OperatorError
 from components.settings_file import read_settings_file
+from components.system_errors import CLOSED, FULL
 
+# Go's words for errors of the system; the engine may say them in the middle of a list of errors.
+SYSTEM = re.compile(
+    r"\b(?:open|write|mkdir|rename|stat|unlink) (?P<where>\S+): "
+    r"(?P<what>no space left on device|read-only file system|permission denied)"
+)
+# Read without a word on which file; a full disk leaves an empty lock like that.
+CUT_OFF = re.compile(r"^unexpected end of JSON input$")
 DAMAGED = "Restore its state from a backup: the backend keeps earlier ones under history/ and backups/."
+UNLOCK = (
+    "A full disk leaves such a lock: free some space, make sure that nobody works on the stack, then: pulumi cancel."
+)
 
 
 class PulumiEngine:
@@ -324,9 +336,14 @@ def _deployment(exported: str, client: str) -> dict[str, Any]:
 
 
 def _refusal(error: auto.CommandError, client: str = "") -> OperatorError:
+    """What a failed command said, with what to do where this machine or the stored state is the reason."""
+    if found := SYSTEM.search(str(error)):
+        remedy = FULL if "space" in found["what"] else CLOSED
+        return OperatorError(found["what"], found["where"], remedy)
     said = _last_line(error)
-    # The engine's word for a stored state.
-    return OperatorError(said, client, DAMAGED if "checkpoint" in said else "")
+    if CUT_OFF.search(said):
+        return OperatorError("a file of the state backend is cut off", client, UNLOCK)
+    return OperatorError(said, client, DAMAGED if "load checkpoint" in said else "")
 
 
 def _last_line(error: auto.CommandError) -> str:

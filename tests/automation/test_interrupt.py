@@ -95,10 +95,23 @@ def open_gate(gate: Path, process: "subprocess.Popen[str]") -> int:
     raise AssertionError(process.communicate()[1])
 
 
-def test_a_second_signal_ends_at_once_and_the_next_up_makes_the_rest(held: Held, project: Path) -> None:
-    held.signal(signal.SIGINT, group=True)
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ((signal.SIGINT, True), (signal.SIGINT, True)),
+        ((signal.SIGTERM, False), (signal.SIGTERM, False)),
+        ((signal.SIGINT, True), (signal.SIGTERM, False)),
+    ],
+    ids=["ctrl-c twice", "SIGTERM twice", "ctrl-c, then SIGTERM"],
+)
+def test_a_second_signal_ends_at_once_and_the_next_up_makes_the_rest(
+    held: Held, project: Path, first: tuple[int, bool], second: tuple[int, bool]
+) -> None:
+    held.signal(first[0], group=first[1])
     held.wait_for("Stopping: what is running ends first")
-    held.signal(signal.SIGINT, group=True)
+    if not first[1] and shutil.which("pulumi"):
+        held.wait_for("Passed on to the pulumi command")
+    held.signal(second[0], group=second[1])
     held.wait_for("Ending at once")
     assert held.process.wait(DEADLINE) != 0  # the create still waits
     held.release()
