@@ -74,7 +74,7 @@ class ProjectProvider(Provider):
 
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Change name, password, size or pause in place."""
+        """Change name, password or size in place, and restore a project that is no longer meant to be paused."""
         from components.supabase.allocation import change
         from components.supabase.client import Client
 
@@ -101,7 +101,7 @@ class Project(Resource, module="supabase", name="Project"):
         region: region code, checked against the organization's live list; never changes.
         instance_size: compute size, or None for the smallest there is.
         db_password: password of the database, at least 16 URL-safe characters.
-        paused: whether it is meant to be paused.
+        paused: whether it is meant to be paused, which `Pause` then does.
         adopt: take over a project of that name although nothing proves it is ours.
         client_id: the client that the ownership mark in the database must name.
         timeout: seconds to wait for the service, in each operation that waits.
