@@ -13,11 +13,12 @@ import typer
 from automation.arguments import Verbs
 from automation.clients import ProvisioningJob, choose_clients, write_client
 from automation.closing import close_and_bring_up, list_foreign
-from automation.departure import depart, orphaned_stacks, outside
+from automation.departure import depart, outside
 from automation.diagnosis import examine
 from automation.drift import Drift, find_drift
 from automation.engine import Engine, Outcome
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
+from automation.orphans import Orphans, find_orphans
 from automation.provision import STEPS, is_component, step_of
 from automation.report import markdown
 from automation.rotation import Secret, begin_rotation, unfinished_rotation
@@ -149,7 +150,10 @@ def drift(
     as_json: Json = False,
     report: Annotated[Path | None, typer.Option("--markdown", help="Also write the report to this file.")] = None,
 ) -> None:
-    """Tell changes by this program and changes by hand apart; changes nothing."""
+    """Tell changes by this program and changes by hand apart; changes nothing.
+
+    With --all also what belongs to no client, as `status --all` does; of several shards the first one looks for it.
+    """
     with session("drift", local=local, as_json=as_json) as run:
         found: dict[str, Drift] = {}
 
@@ -165,14 +169,20 @@ def drift(
             for result in results
         ]
         _show_drift(run, findings)
+        looks = every and shard.startswith("1/")
+        orphans = _orphans(run, writes=True) if looks else Orphans()
         if report:
-            report.write_text(markdown(findings, run.engine_name), encoding="utf-8")
-        run.end(results)
+            report.write_text(markdown(findings, run.engine_name, orphans.lines), encoding="utf-8")
+        run.end(results, orphans.as_json() if looks else None, least=CHANGES if orphans.lines else DONE)
 
 
 @app.command()
 def status(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
-    """Show the five steps of clients, from state; with --all also stacks without a file, with exit code 1."""
+    """Show the five steps of clients, from state; with --all also what belongs to no client, with exit code 1.
+
+    That is a stack without a client's file, and a project, repository or site that no stack holds. It is looked for in
+    the accounts, with the tokens; what these do not show is said, with exit code 1 too.
+    """
     with session("status", local=local, as_json=as_json) as run:
 
         def act(client: str, engine: Engine) -> ClientResult:
@@ -183,7 +193,8 @@ def status(clients: Clients = None, every: All = False, local: Local = False, as
         results = run.run(choose_clients(run.root, clients or (), every=every), act, parallel=4)
         rows = [(r.client, *(str(count or "-") for count in r.data.get("steps", {}).values())) for r in results]
         run.screen.table("resources in state", ("client", *STEPS), rows)
-        run.end([*results, *(_orphans(run) if every else ())])
+        orphans = _orphans(run, writes=False) if every else Orphans()
+        run.end(results, orphans.as_json() if every else None, least=CHANGES if orphans.lines else DONE)
 
 
 @app.command()
@@ -289,13 +300,12 @@ def destroy(
         run.end(results)
 
 
-def _orphans(run: Session) -> list[ClientResult]:
-    """Return a result for each stack that holds resources and has no client's file."""
-    found = orphaned_stacks(run.root, run.workspace(writes=False))
-    for name in found:
-        run.screen.say(f"{name}: a stack with resources and no file Pulumi.{name}.yaml", "yellow")
-    orphan = {"orphan": "a stack without a file"}
-    return [ClientResult(name, CHANGES, orphan) for name in found]
+def _orphans(run: Session, *, writes: bool) -> Orphans:
+    """Find what belongs to no client, and say it."""
+    found = find_orphans(run.workspace(writes=writes))
+    for line in found.lines:
+        run.screen.say(line, "yellow")
+    return found
 
 
 def _planned(client: str, outcome: Outcome, *, refreshed: bool) -> ClientResult:
@@ -343,6 +353,9 @@ def _show_drift(run: Session, findings: list[Drift]) -> None:
     ]
     if rows:
         run.screen.table("", ("client", "origin", "operation", "resource", "property"), rows)
+    for finding in findings:
+        for note in finding.notes:
+            run.screen.say(f"{finding.client}: {note}", "yellow")
     clean = [finding.client for finding in findings if not (finding.error or finding.program or finding.hand)]
     if clean:
         run.screen.say(f"No drift: {', '.join(clean)}", "green")

@@ -101,8 +101,12 @@ class Session:
             return ClientResult(client, FAILED, error=explain(error))
         return None
 
-    def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None) -> None:
+    def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None, *, least: int = DONE) -> None:
         """Say what failed, print the JSON object when asked for, and leave with the exit code of the results.
+
+        Args:
+            more: what the JSON object holds beside the clients.
+            least: the exit code that what was found beside the clients gives at least.
 
         Raises:
             typer.Exit: always.
@@ -110,7 +114,7 @@ class Session:
         for result in results:
             if result.error:
                 self.screen.error(f"{result.client}: {result.error.removeprefix(f'{result.client}: ')}")
-        code = exit_code(results)
+        code = max(exit_code(results), least)
         self.screen.emit(
             {"verb": self.verb, "engine": self.engine_name, "status": ("done", "changes", "failed")[code]}
             | {"clients": [result.as_json() for result in results]}
