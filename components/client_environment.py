@@ -7,6 +7,7 @@ import pulumi
 import pulumi_random as random
 from pulumi_command import local
 
+from components.preflight import needed_variables, unknown_schemas
 from components.repository import declare_repository
 from components.schema.migrations import sql_digest
 from components.schema.resource import INPUTS as SCHEMA_INPUTS
@@ -77,6 +78,8 @@ class ClientEnvironment(pulumi.ComponentResource):
             paused=settings.paused,
             adopt=settings.adopt,
             timeout=settings.ready_timeout,
+            needed_variables=needed_variables(settings.service),
+            unknown_schemas=unknown_schemas(settings.service),
             opts=self._options("project", protect=settings.protect),
         )
         self.endpoints = Endpoints("endpoints", project_ref=self.project.id, timeout=settings.ready_timeout, opts=child)

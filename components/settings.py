@@ -13,7 +13,16 @@ from pathlib import Path
 from components.errors import OperatorError, printable
 from components.layer import PROJECT as PROJECT
 from components.layer import Layer
-from components.service_settings import PLANS, SERVICE_KEYS, SIZE, TIER_SERVICE_KEYS, ServiceSettings, read_service
+from components.service_settings import (
+    MAILER_KEYS,
+    PLANS,
+    SERVICE_KEYS,
+    SIZE,
+    TIER_SERVICE_KEYS,
+    ServiceSettings,
+    read_service,
+)
+from components.settings_file import read_settings_file
 
 RESERVED = frozenset({"prod", "local"})
 SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,38}")
@@ -49,6 +58,15 @@ ENVIRONMENT_KEYS = SERVICE_KEYS | frozenset(
     }
 )
 TIER_KEYS = TIER_SERVICE_KEYS | {"instanceSize"}
+# Every setting that a file can declare: those of a tier and of the mailer with where they stand.
+EVERY_SETTING = frozenset(
+    {
+        *CLIENT_KEYS,
+        *ENVIRONMENT_KEYS,
+        *(f"tiers.{key}" for key in TIER_KEYS),
+        *(f"mailer.{key}" for key in MAILER_KEYS),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -198,6 +216,22 @@ def load_settings(
         archive_on_destroy=shared.flag("archiveOnDestroy", default=True),
         vercel_team=_vercel_team(shared),
     )
+
+
+def declared_settings(settings: ClientSettings, root: Path) -> list[str]:
+    """The settings that the files of a client and its environment hold, as `EVERY_SETTING` names them, sorted.
+
+    Raises:
+        OperatorError: a file cannot be read.
+    """
+    found: set[str] = set()
+    for name in (settings.client_id, settings.environment):
+        config = read_settings_file(root / f"Pulumi.{name}.yaml").get("config") or {}
+        own = {str(key).removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+        tier = (own.get("tiers") or {}).get(settings.tier) or {}
+        inside = {*(f"tiers.{key}" for key in tier), *(f"mailer.{key}" for key in own.get("mailer") or {})}
+        found |= {*own, *inside} & EVERY_SETTING
+    return sorted(found)
 
 
 def check_client_id(client: str) -> None:

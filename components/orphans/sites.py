@@ -36,7 +36,7 @@ def _of_team(
 ) -> None:
     if reason := unseen_sites(http, team):
         report.unknown.append(f"Vercel projects of {team}: there may be more, {reason}")
-    for site in _listed(http, team):
+    for site in list_sites(http, team):
         if site["id"] not in asked.sites:
             report.found += _judged(site, asked, repositories)
 
@@ -54,7 +54,7 @@ def _judged(site: Mapping[str, Any], asked: Asked, repositories: Mapping[str, st
         yield Found(SITE, name, by_name, doubt="it is named like a client's, and linked to no client's repository")
 
 
-def _listed(http: httpx.Client, team: str | None) -> Iterator[Mapping[str, Any]]:
+def list_sites(http: httpx.Client, team: str | None) -> Iterator[Mapping[str, Any]]:
     """Yield all sites of a team.
 
     Raises:

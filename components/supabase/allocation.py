@@ -1,6 +1,7 @@
 """The life of a project at Supabase: find or create, look, change, remove. Every step can be repeated."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.errors import OperatorError
@@ -21,9 +22,10 @@ def allocate(client: Client, wanted: Wanted) -> str:
     Raises:
         OperatorError: the token, the organization, the region or the name will not do; nothing was created.
     """
-    visible_organization(client, wanted.organization)
+    organization = visible_organization(client, wanted.organization)
     if found := find_project(client, wanted.organization, wanted.project_name):
         return take(client, found, wanted)
+    check_size(organization.plan, wanted.instance_size)
     check_region(client, wanted.organization, wanted.region, wanted.instance_size)
     try:
         return client.create_project(
@@ -167,6 +169,28 @@ def find_project(client: Client, organization: str, name: str) -> ProjectRecord 
             "Rename or delete all but one.",
         )
     return found[0] if found else None
+
+
+def require_variables(names: Iterable[str]) -> None:
+    """Refuse to go on while an environment variable that a later step needs is not set.
+
+    Raises:
+        OperatorError: naming them.
+    """
+    if missing := [name for name in names if not os.environ.get(name)]:
+        remedy = "Nothing was made. Export it: the mailer in Pulumi.<environment>.yaml logs in with it."
+        raise OperatorError("is not set", ", ".join(missing), remedy)
+
+
+def check_size(plan: str, instance_size: str | None) -> None:
+    """Refuse a compute size that the free plan has not.
+
+    Raises:
+        OperatorError: naming size and plan.
+    """
+    if plan == "free" and instance_size not in (None, "nano"):
+        remedy = "Take a paid plan, or take instanceSize out of the tier in Pulumi.<environment>.yaml."
+        raise OperatorError(f"the plan free has no compute size '{instance_size}', only nano", "instanceSize", remedy)
 
 
 def check_region(client: Client, organization: str, region: str, instance_size: str | None) -> None:

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import pytest
 import yaml
@@ -42,7 +43,7 @@ def changed(result: dict[str, Any]) -> list[tuple[str, str]]:
 @pytest.fixture
 def paused(make_client: MakeClient) -> Client:
     """A client that was paused, and given another name and tier, by one `up`."""
-    client = make_client("paused")
+    client = make_client(f"p{uuid4().hex[:8]}")  # the emulators keep what an earlier test has made
     assert client("up")[0] == 0
     write(client, paused=True, clientName="Acme Indoor", tier="growth", keyGeneration=2)
     code, result = client("up")
