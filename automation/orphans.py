@@ -81,6 +81,8 @@ def find_orphans(workspace: Workspace) -> Orphans:
             orphans.found.append(_stack_without_file(stack, resources, settings))
     read = {stack: resources for stack, resources in states.items() if resources is not None}
     places = _places(workspace, orphans)
+    if not places and not orphans.unknown:
+        orphans.unknown.append("what no stack holds: no environment's file says where clients are")
     asked = _held(read) | _accounts(places, read) | _described(settings)
     try:
         report = workspace.orphans(asked)
@@ -109,7 +111,33 @@ def _states(workspace: Workspace, orphans: Orphans) -> dict[str, Resources | Non
 
     stacks = workspace.stacks()
     with ThreadPoolExecutor(PARALLEL) as pool:
-        return dict(zip(stacks, pool.map(read, stacks), strict=True))
+        states = pool.map(read, stacks)
+    return dict(zip(map(client_of_stack, stacks), states, strict=True))
+
+
+def client_of_stack(stack: str) -> str:
+    """The client of a stack; a backend may name the stack with its organization and project before it."""
+    return stack.rpartition("/")[2]
+
+
+def refuse_held_domain(client: str, domain: str | None, workspace: Workspace) -> None:
+    """Refuse a new client's domain that a stack without a file still holds; other clients' files are compared by
+    `automation.rivals`.
+
+    Raises:
+        OperatorError: naming the stack, or a state cannot be read.
+    """
+    if domain is None:
+        return
+    clients = {client, *list_clients(workspace.root)}
+    for stack in workspace.stacks():
+        if client_of_stack(stack) in clients:
+            continue
+        held = _by_name(workspace.state_of(stack)).get("site-domain", {}).get("domain")
+        if held and same_domain(str(held)) == same_domain(domain):
+            what = f"domain '{domain}' belongs to the stack {stack}, which has no file"
+            remedy = "Nothing was made. Restore that file and destroy the client, or choose another domain."
+            raise OperatorError(what, f"Pulumi.{client}.yaml", remedy)
 
 
 def _settings(workspace: Workspace) -> dict[str, ClientSettings]:

@@ -11,6 +11,7 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from automation import session
 from automation.orphans import find_orphans
 from automation.workspace import open_workspace
 from components.errors import OperatorError
@@ -274,3 +275,33 @@ def test_the_things_of_a_stack_that_cannot_be_read_are_unknown_and_no_orphans(
     code, result = agency.json("status", "--all")
     assert (code, result["orphans"][0]["proved"]) == (1, False)
     assert result["cannot_tell"] == ["what stack acme holds: acme: is damaged"]
+
+
+def test_a_stack_may_be_named_with_its_organization_and_project(agency: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    agency.engines["agency/client-environments/acme"] = agency.engines.pop("acme")
+    agency.engines["agency/client-environments/acme"].state = [held("acme", "project", organization="agency")]
+    workspace = session.open_workspace(agency.root, local=False)
+    assert find_orphans(workspace).lines == []
+
+
+@pytest.mark.parametrize(("domain", "refused"), [("WWW.Acme.example.", True), ("www.other.example", False)])
+def test_the_domain_of_a_stack_without_a_file_is_refused_to_a_new_client(
+    agency: Any, domain: str, refused: bool
+) -> None:
+    (agency.root / "Pulumi.nordwind.yaml").unlink()
+    urn = PREFIX.format("nordwind", "vercel:index/projectDomain:ProjectDomain", "site-domain")
+    agency.engines["nordwind"].state = [{"urn": urn, "type": "t", "id": "x", "outputs": {"domain": domain}}]
+    path = agency.root / "Pulumi.acme.yaml"
+    path.write_text(f"{path.read_text()}  client-environments:domain: www.acme.example\n")
+    code, content = agency.json("up", "acme")
+    assert (code == 2) is refused
+    said = content["clients"][0]["error"] or ""
+    assert ("domain 'www.acme.example' belongs to the stack nordwind, which has no file" in said) is refused
+    assert ("up" in agency.engines["acme"].calls) is not refused
+
+
+def test_without_an_environment_nothing_is_known_and_that_is_said(agency: Any) -> None:
+    for path in (agency.root / "Pulumi.prod.yaml", agency.root / "Pulumi.local.yaml"):
+        path.unlink()
+    found = find_orphans(session.open_workspace(agency.root, local=False))
+    assert found.unknown == ["what no stack holds: no environment's file says where clients are"]
