@@ -68,7 +68,16 @@ def test_a_paused_client_shows_no_drift_takes_no_change_says_so_and_can_leave(pa
     assert (code, gone["error"], paused.projects()) == (0, None, [])
 
 
-def test_what_came_meanwhile_follows_once_the_client_runs_again(paused: Client) -> None:
+def test_one_that_somebody_restored_is_drift_and_paused_again_and_what_came_meanwhile_follows_in_the_end(
+    paused: Client,
+) -> None:
+    by_hand(paused, "restore")
+    code, found = paused("drift")
+    assert (code, found["program"]) == (1, [])
+    assert [(one["operation"], one["resource"]) for one in found["hand"]] == [("create", "pause")]
+    assert paused("up", "--refresh")[0] == 0
+    assert status(paused) == "INACTIVE"
+
     write(paused, paused=None)
     code, result = paused("up")
     assert (code, result["error"]) == (0, None)
@@ -78,15 +87,6 @@ def test_what_came_meanwhile_follows_once_the_client_runs_again(paused: Client) 
     assert (state["project"]["outputs"]["instance_size"], "pause" in state) == ("small", False)
     assert float(state["secret-key"]["outputs"]["generation"]) == 2
     assert paused("drift")[0] == 0
-
-
-def test_a_paused_client_that_somebody_restored_is_drift_and_is_paused_again(paused: Client) -> None:
-    by_hand(paused, "restore")
-    code, found = paused("drift")
-    assert (code, found["program"]) == (1, [])
-    assert [(one["operation"], one["resource"]) for one in found["hand"]] == [("create", "pause")]
-    assert paused("up", "--refresh")[0] == 0
-    assert status(paused) == "INACTIVE"
 
 
 def test_a_client_that_somebody_paused_is_drift_and_runs_again_after_a_refresh(make_client: MakeClient) -> None:
