@@ -322,7 +322,11 @@ def _planned(client: str, outcome: Outcome, *, refreshed: bool) -> ClientResult:
 
 def _plan_lines(plan: ClientResult) -> list[str]:
     """Return what would be deleted of a client, in lines."""
-    lines = [f"{plan.client}: {', '.join(plan.data.get('delete', ())) or 'nothing in its state'} to delete"]
+    doomed = plan.data.get("delete", ())
+    # Of a stack that cannot be opened nobody knows what is in its state.
+    if plan.error and not doomed:
+        return []
+    lines = [f"{plan.client}: {', '.join(doomed) or 'nothing in its state'} to delete"]
     beside = "not in its state; deleted only if it is proved to be this client's"
     return lines + [f"{plan.client}: {line}: {beside}" for line in plan.data.get("outside", ())]
 

@@ -120,24 +120,31 @@ def client_of_stack(stack: str) -> str:
     return stack.rpartition("/")[2]
 
 
-def refuse_held_domain(client: str, domain: str | None, workspace: Workspace) -> None:
-    """Refuse a new client's domain that a stack without a file still holds; other clients' files are compared by
-    `automation.rivals`.
+def compare_with_orphans(client: str, workspace: Workspace) -> list[str]:
+    """Compare a client that is new with the stacks that have no file: it may be one of them, renamed.
+
+    Other clients' files are compared by `automation.rivals`.
+
+    Returns:
+        a warning for each such stack that shares its name or owner.
 
     Raises:
-        OperatorError: naming the stack, or a state cannot be read.
+        OperatorError: such a stack holds its domain, or the state of one cannot be read; nothing was made.
     """
-    if domain is None:
-        return
-    clients = {client, *list_clients(workspace.root)}
+    settings, clients = workspace.settings(client), {client, *list_clients(workspace.root)}
+    warnings = []
     for stack in workspace.stacks():
         if client_of_stack(stack) in clients:
             continue
-        held = _by_name(workspace.state_of(stack)).get("site-domain", {}).get("domain")
-        if held and same_domain(str(held)) == same_domain(domain):
-            what = f"domain '{domain}' belongs to the stack {stack}, which has no file"
+        resources = workspace.state_of(stack)
+        held = str(_by_name(resources).get("site-domain", {}).get("domain") or "")
+        if held and settings.domain and same_domain(held) == same_domain(settings.domain):
+            what = f"domain '{settings.domain}' belongs to the stack {stack}, which has no file"
             remedy = "Nothing was made. Restore that file and destroy the client, or choose another domain."
             raise OperatorError(what, f"Pulumi.{client}.yaml", remedy)
+        if _likely(resources, {client: settings}):
+            warnings.append(_stack_without_file(client_of_stack(stack), resources, {client: settings}).line)
+    return warnings
 
 
 def _settings(workspace: Workspace) -> dict[str, ClientSettings]:
@@ -177,21 +184,26 @@ def _rivals(root: Path, stacks: Iterable[str], *, local: bool) -> list[Orphan]:
 
 
 def _stack_without_file(stack: str, resources: Resources, settings: Mapping[str, ClientSettings]) -> Orphan:
-    state = _by_name(resources)
-    domain = same_domain(str(state.get("site-domain", {}).get("domain") or ""))
-    people = {str(state.get("owner", {}).get(name) or "").lower() for name in ("name", "contact")} - {""}
-    likely = [
-        client
-        for client, each in settings.items()
-        if (domain and each.domain and same_domain(each.domain) == domain)
-        or {each.client_name.lower(), each.org_email.lower()} & people
-    ]
+    likely = _likely(resources, settings)
     restore = f"Restore Pulumi.{stack}.yaml from retired/ or git, then run up or destroy"
     if likely:
         restore += f"; if {likely[0]} is the same client renamed, give its file this name and clientId back"
     shared = f"; it shares its domain, name or owner with client {', '.join(likely)}" if likely else ""
     says = f"a stack with resources and no file Pulumi.{stack}.yaml{shared}"
     return Orphan("stack", stack, stack, says, restore)
+
+
+def _likely(resources: Resources, settings: Mapping[str, ClientSettings]) -> list[str]:
+    """The clients that a stack may belong to under another name, by its domain, client name or owner."""
+    state = _by_name(resources)
+    domain = same_domain(str(state.get("site-domain", {}).get("domain") or ""))
+    people = {str(state.get("owner", {}).get(name) or "").lower() for name in ("name", "contact")} - {""}
+    return [
+        client
+        for client, each in settings.items()
+        if (domain and each.domain and same_domain(each.domain) == domain)
+        or {each.client_name.lower(), each.org_email.lower()} & people
+    ]
 
 
 def _places(workspace: Workspace, orphans: Orphans) -> list[Place]:

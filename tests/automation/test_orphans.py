@@ -305,3 +305,14 @@ def test_without_an_environment_nothing_is_known_and_that_is_said(agency: Any) -
         path.unlink()
     found = find_orphans(session.open_workspace(agency.root, local=False))
     assert found.unknown == ["what no stack holds: no environment's file says where clients are"]
+
+
+def test_a_new_client_that_may_be_an_old_one_renamed_is_warned_of(agency: Any) -> None:
+    (agency.root / "Pulumi.nordwind.yaml").unlink()
+    urn = PREFIX.format("nordwind", "pulumi-python:dynamic/supabase:Owner", "owner")
+    owner = {"urn": urn, "type": "t", "id": "x", "outputs": {"name": "Acme Outdoor", "contact": "x@y.example"}}
+    agency.engines["nordwind"].state = [owner]
+    result = agency.run("up", "acme")
+    assert (result.exit_code, "shares its domain, name or owner with client acme" in result.stdout) == (0, True)
+    owner["outputs"] = {"name": "Nordwind", "contact": "x@y.example"}
+    assert "shares its domain" not in agency.run("up", "acme").stdout
