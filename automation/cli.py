@@ -91,13 +91,15 @@ def up(
         if close and not refresh:
             raise OperatorError("needs --refresh", "up --close-foreign", "Nothing was changed.")
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
-        opened = list_foreign(run, chosen, parallel=parallel) if close else {}
+        paused = {client for client in chosen if close and _is_paused(run, client)}
+        awake = [client for client in chosen if client not in paused]
+        opened = list_foreign(run, awake, parallel=parallel) if close and awake else {}
         if any(opened.values()) and not yes:
             named = [client for client in chosen if opened.get(client)]
             _confirm(named, "up --close-foreign", "close all of it", as_json=as_json)
 
         def act(client: str, engine: Engine) -> ClientResult:
-            if not close:
+            if not close or client in paused:
                 return run.bring_up(client, refresh=refresh, gone=gone or ())
             return close_and_bring_up(run, client, engine, opened.get(client))
 
@@ -124,7 +126,7 @@ def preview(
         def act(client: str, engine: Engine) -> ClientResult:
             outcome = engine.preview(refresh=refresh, on_step=run.screen.on_step(client))
             planned = _planned(client, outcome, refreshed=refresh)
-            if not sql or planned.error:
+            if not sql or planned.error or _is_paused(run, client):
                 return planned
             found = try_sql(run.workspace(writes=False), engine.resources(secrets=True), live=live)
             for line in told(found):
@@ -306,6 +308,17 @@ def _orphans(run: Session, *, writes: bool) -> Orphans:
     for line in found.lines:
         run.screen.say(line, "yellow")
     return found
+
+
+def _is_paused(run: Session, client: str) -> bool:
+    """Whether a client is meant to be paused, so that its database cannot be looked at; says so."""
+    try:
+        paused = run.workspace(writes=False).settings(client).paused
+    except OperatorError:
+        return False  # its refusal is told where the client is opened
+    if paused:
+        run.screen.say(f"{client}  paused: its database is not looked at")
+    return paused
 
 
 def _planned(client: str, outcome: Outcome, *, refreshed: bool) -> ClientResult:

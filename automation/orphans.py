@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.clients import ANY_ORGANIZATION, list_clients, list_environments
+from automation.failures import explain
 from automation.rivals import LABELS, read_claims, same_domain
 from automation.workspace import Workspace
 from components.errors import OperatorError
@@ -77,7 +78,7 @@ def find_orphans(workspace: Workspace) -> Orphans:
         return orphans
     orphans.found += _rivals(root, states.keys(), local=workspace.local)
     for stack, resources in states.items():
-        if stack not in clients and resources is not None:
+        if stack not in clients and resources:
             orphans.found.append(_stack_without_file(stack, resources, settings))
     read = {stack: resources for stack, resources in states.items() if resources is not None}
     places = _places(workspace, orphans)
@@ -105,8 +106,8 @@ def _states(workspace: Workspace, orphans: Orphans) -> dict[str, Resources | Non
     def read(stack: str) -> Resources | None:
         try:
             return workspace.state_of(stack)
-        except OperatorError as error:
-            orphans.unknown.append(f"what stack {stack} holds: {error}")
+        except Exception as error:  # whatever it is, the other stacks are read all the same
+            orphans.unknown.append(f"what stack {stack} holds: {explain(error)}")
             return None
 
     stacks = workspace.stacks()

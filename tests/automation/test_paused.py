@@ -7,7 +7,9 @@ from uuid import uuid4
 import pytest
 import yaml
 
+from tests.automation.conftest import Agency
 from tests.automation.local_client import Client, MakeClient
+from tests.automation.test_orphans import held
 
 NAMED = "select name from public.organizations"
 
@@ -101,3 +103,19 @@ def test_a_client_that_somebody_paused_is_drift_and_runs_again_after_a_refresh(m
     assert client("up", "--refresh")[0] == 0
     assert status(client) == "ACTIVE_HEALTHY"
     assert client("drift")[0] == 0
+
+
+def test_what_needs_a_paused_clients_database_is_skipped_and_said(
+    agency: Agency, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def reach(*_: object, **__: object) -> None:
+        raise AssertionError("the database of a paused client is asked")
+
+    for module in ("automation.trial", "automation.closing"):
+        monkeypatch.setattr(f"{module}.run_tool", reach)
+    path = agency.root / "Pulumi.acme.yaml"
+    path.write_text(f"{path.read_text()}  client-environments:paused: true\n")
+    agency.engines["acme"].state = [held("acme", "project"), held("acme", "schema", dsn="postgresql://x@127.0.0.1/x")]
+    for words in (("preview", "acme", "--try-sql"), ("up", "acme", "--refresh", "--close-foreign", "--yes")):
+        result = agency.run(*words)
+        assert (result.exit_code, "acme  paused: its database is not looked at" in result.stdout) == (0, True)
