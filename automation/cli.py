@@ -13,11 +13,12 @@ import typer
 from automation.arguments import Verbs
 from automation.clients import ProvisioningJob, choose_clients, write_client
 from automation.closing import close_and_bring_up, list_foreign
-from automation.departure import depart, orphaned_stacks, outside
+from automation.departure import depart, outside
 from automation.diagnosis import examine
 from automation.drift import Drift, find_drift
 from automation.engine import Engine, Outcome
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
+from automation.orphans import Orphans, find_orphans
 from automation.provision import STEPS, is_component, step_of
 from automation.report import markdown
 from automation.rotation import Secret, begin_rotation, unfinished_rotation
@@ -90,13 +91,15 @@ def up(
         if close and not refresh:
             raise OperatorError("needs --refresh", "up --close-foreign", "Nothing was changed.")
         chosen = choose_clients(run.root, clients or (), every=every, shard=shard)
-        opened = list_foreign(run, chosen, parallel=parallel) if close else {}
+        paused = {client for client in chosen if close and _is_paused(run, client)}
+        awake = [client for client in chosen if client not in paused]
+        opened = list_foreign(run, awake, parallel=parallel) if close and awake else {}
         if any(opened.values()) and not yes:
             named = [client for client in chosen if opened.get(client)]
             _confirm(named, "up --close-foreign", "close all of it", as_json=as_json)
 
         def act(client: str, engine: Engine) -> ClientResult:
-            if not close:
+            if not close or client in paused:
                 return run.bring_up(client, refresh=refresh, gone=gone or ())
             return close_and_bring_up(run, client, engine, opened.get(client))
 
@@ -123,7 +126,7 @@ def preview(
         def act(client: str, engine: Engine) -> ClientResult:
             outcome = engine.preview(refresh=refresh, on_step=run.screen.on_step(client))
             planned = _planned(client, outcome, refreshed=refresh)
-            if not sql or planned.error:
+            if not sql or planned.error or _is_paused(run, client):
                 return planned
             found = try_sql(run.workspace(writes=False), engine.resources(secrets=True), live=live)
             for line in told(found):
@@ -149,7 +152,10 @@ def drift(
     as_json: Json = False,
     report: Annotated[Path | None, typer.Option("--markdown", help="Also write the report to this file.")] = None,
 ) -> None:
-    """Tell changes by this program and changes by hand apart; changes nothing."""
+    """Tell changes by this program and changes by hand apart; changes nothing.
+
+    With --all also what belongs to no client, as `status --all` does; of several shards the first one looks for it.
+    """
     with session("drift", local=local, as_json=as_json) as run:
         found: dict[str, Drift] = {}
         if report:
@@ -168,17 +174,23 @@ def drift(
             for result in results
         ]
         _show_drift(run, findings)
+        looks = every and shard.startswith("1/")
+        orphans = _orphans(run, writes=True) if looks else Orphans()
         if report:
             try:
-                report.write_text(markdown(findings, run.engine_name), encoding="utf-8")
+                report.write_text(markdown(findings, run.engine_name, orphans.lines), encoding="utf-8")
             except OSError as error:
                 run.lose(error)
-        run.end(results)
+        run.end(results, orphans.as_json() if looks else None, least=CHANGES if orphans.lines else DONE)
 
 
 @app.command()
 def status(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
-    """Show the five steps of clients, from state; with --all also stacks without a file, with exit code 1."""
+    """Show the five steps of clients, from state; with --all also what belongs to no client, with exit code 1.
+
+    That is a stack without a client's file, and a project, repository or site that no stack holds. It is looked for in
+    the accounts, with the tokens; what these do not show is said, with exit code 1 too.
+    """
     with session("status", local=local, as_json=as_json) as run:
 
         def act(client: str, engine: Engine) -> ClientResult:
@@ -189,7 +201,8 @@ def status(clients: Clients = None, every: All = False, local: Local = False, as
         results = run.run(choose_clients(run.root, clients or (), every=every), act, parallel=4)
         rows = [(r.client, *(str(count or "-") for count in r.data.get("steps", {}).values())) for r in results]
         run.screen.table("resources in state", ("client", *STEPS), rows)
-        run.end([*results, *(_orphans(run) if every else ())])
+        orphans = _orphans(run, writes=False) if every else Orphans()
+        run.end(results, orphans.as_json() if every else None, least=CHANGES if orphans.lines else DONE)
 
 
 @app.command()
@@ -295,13 +308,23 @@ def destroy(
         run.end(results)
 
 
-def _orphans(run: Session) -> list[ClientResult]:
-    """Return a result for each stack that holds resources and has no client's file."""
-    found = orphaned_stacks(run.root, run.workspace(writes=False))
-    for name in found:
-        run.screen.say(f"{name}: a stack with resources and no file Pulumi.{name}.yaml", "yellow")
-    orphan = {"orphan": "a stack without a file"}
-    return [ClientResult(name, CHANGES, orphan) for name in found]
+def _orphans(run: Session, *, writes: bool) -> Orphans:
+    """Find what belongs to no client, and say it."""
+    found = find_orphans(run.workspace(writes=writes))
+    for line in found.lines:
+        run.screen.say(line, "yellow")
+    return found
+
+
+def _is_paused(run: Session, client: str) -> bool:
+    """Whether a client is meant to be paused, so that its database cannot be looked at; says so."""
+    try:
+        paused = run.workspace(writes=False).settings(client).paused
+    except OperatorError:
+        return False  # its refusal is told where the client is opened
+    if paused:
+        run.screen.say(f"{client}  paused: its database is not looked at")
+    return paused
 
 
 def _planned(client: str, outcome: Outcome, *, refreshed: bool) -> ClientResult:
@@ -318,7 +341,11 @@ def _planned(client: str, outcome: Outcome, *, refreshed: bool) -> ClientResult:
 
 def _plan_lines(plan: ClientResult) -> list[str]:
     """Return what would be deleted of a client, in lines."""
-    lines = [f"{plan.client}: {', '.join(plan.data.get('delete', ())) or 'nothing in its state'} to delete"]
+    doomed = plan.data.get("delete", ())
+    # Of a stack that cannot be opened nobody knows what is in its state.
+    if plan.error and not doomed:
+        return []
+    lines = [f"{plan.client}: {', '.join(doomed) or 'nothing in its state'} to delete"]
     beside = "not in its state; deleted only if it is proved to be this client's"
     return lines + [f"{plan.client}: {line}: {beside}" for line in plan.data.get("outside", ())]
 
@@ -353,6 +380,9 @@ def _show_drift(run: Session, findings: list[Drift]) -> None:
     ]
     if rows:
         run.screen.table("", ("client", "origin", "operation", "resource", "property"), rows)
+    for finding in findings:
+        for note in finding.notes:
+            run.screen.say(f"{finding.client}: {note}", "yellow")
     clean = [finding.client for finding in findings if not (finding.error or finding.program or finding.hand)]
     if clean:
         run.screen.say(f"No drift: {', '.join(clean)}", "green")

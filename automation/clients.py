@@ -115,6 +115,12 @@ def list_clients(root: Path) -> list[str]:
     return sorted({printable(_client_name(path)) for path in found if not _is_environment(path)})
 
 
+def list_environments(root: Path) -> list[str]:
+    """Name every environment that has a settings file, sorted."""
+    found = {path for path in root.iterdir() if SETTINGS_FILE.fullmatch(path.name)}
+    return sorted({printable(_client_name(path)) for path in found if _is_environment(path)})
+
+
 def _client_name(path: Path) -> str:
     name = path.name.removeprefix("Pulumi.")
     return name.removesuffix(SUFFIX) if name.endswith(SUFFIX) else name.removesuffix(OTHER_SUFFIX)

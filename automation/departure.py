@@ -103,11 +103,6 @@ def depart(client: str, engine: Engine, workspace: Workspace, on_step: OnStep | 
     return ClientResult(client, DONE, data)
 
 
-def orphaned_stacks(root: Path, workspace: Workspace) -> list[str]:
-    """Return the stacks that hold resources and belong to no client's file, sorted."""
-    return [name for name in workspace.stacks() if not (root / f"Pulumi.{name}.yaml").is_file()]
-
-
 def retire(client: str, root: Path) -> str | None:
     """Move a client's file into `retired/`, beside earlier ones of that name.
 

@@ -6,6 +6,7 @@ from importlib.metadata import version
 from typing import Any
 
 from automation.fleet import DONE, FAILED, ClientResult
+from automation.rivals import read_claims, refuse_rivals
 from automation.workspace import Workspace
 from components.errors import OperatorError
 
@@ -27,9 +28,18 @@ def diagnose(workspace: Workspace, client: str, resources: Sequence[Mapping[str,
 
 def examine(client: str, workspace: Workspace, resources: Sequence[Mapping[str, Any]]) -> ClientResult:
     """Everything that can be looked at, as the result of a verb."""
-    findings = [*workspace.diagnose(client, resources), *_tools(workspace)]
+    findings = [*workspace.diagnose(client, resources), *_tools(workspace), *_rivals(client, workspace)]
     failed = _failed(findings)
     return ClientResult(client, FAILED if failed else DONE, {"findings": findings}, failed or None)
+
+
+def _rivals(client: str, workspace: Workspace) -> list[dict[str, str]]:
+    """Return a finding when another client's file claims what this one's does; `up` refuses both."""
+    try:
+        refuse_rivals(client, read_claims(workspace.root, local=workspace.local))
+    except OperatorError as error:
+        return [{"name": "other clients", "says": error.what, "state": "failed", "remedy": error.remedy}]
+    return []
 
 
 def _failed(findings: Sequence[Mapping[str, str]]) -> str:

@@ -38,6 +38,7 @@ class Drift:
         program: changes that this program and its settings bring.
         hand: changes made to the remote systems by something else.
         follows: names of resources that may change as a consequence; a preview cannot know.
+        notes: what the program or a provider had to say, such as what was not looked at because the client is paused.
         error: one line when it could not be told.
     """
 
@@ -45,6 +46,7 @@ class Drift:
     program: tuple[Change, ...] = ()
     hand: tuple[Change, ...] = ()
     follows: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
     error: str | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -91,6 +93,7 @@ def compare(client: str, plain: Outcome, refreshed: Outcome) -> Drift:
         program=tuple(_change(step, step.changed) for step in program.values()),
         hand=tuple(by_hand),
         follows=tuple(sorted(unknown - certain)),
+        notes=tuple(dict.fromkeys(refreshed.diagnostics)),
     )
 
 

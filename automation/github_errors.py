@@ -24,28 +24,51 @@ REMEDIES = (
         "Run from a network on the organization's IP allow list, or let an owner add this one.",
     ),
     (
-        r"OAuth App access restrictions|forbids access via a (?:personal|fine-grained)|token.{0,40}lifetime",
+        r"OAuth App access restrictions|forbids access via a (?:personal|fine-grained)|token.{0,40}lifetime"
+        r"|enterprise managed user",
         "The organization's policy refuses this kind of token: use one that it allows, or let an owner approve this"
         " one.",
+    ),
+    (
+        r"two.factor",
+        "The organization requires two-factor authentication: turn it on for the account of GITHUB_TOKEN.",
+    ),
+    (
+        r"not accessible by (?:personal access token|integration)",
+        "The token lacks a permission: a fine-grained one needs read and write on Administration, Contents, Variables"
+        " and Workflows of all of the owner's repositories.",
     ),
     (
         r"secret.{0,20}(?:detected|scanning)|push protection|cannot contain secrets",
         "Remove the secret from that file of starter/ and revoke it. Running again does not help.",
     ),
     (
-        r"rule violations|must be made through a pull request|protected branch|required status check"
-        r"|(?:verified|signed) (?:signatures|commits)|commits must",
+        r"(?:/orgs/[^/ ]+/repos|/user/repos|/generate): (?:403|422) .*"
+        r"(?:\brules?\b|polic|must (?:not )?(?:match|start|end))",
+        "The organization's rules refuse a repository of this name or kind: let an owner make an exception, or choose"
+        " another projectName. Running again does not help.",
+    ),
+    (
+        r"rule violations|must be made through (?:a pull request|the merge queue)|merge queue|approving review"
+        r"|protected (?:branch|ref|tag)|required (?:status check|workflow|deployment|signature)|being restricted"
+        r"|(?:verified|signed) (?:signatures|commits)|commits? (?:must|message|author)|must not contain merge"
+        r"|(?:file (?:path|extension|size)|path length).{0,60}(?:restrict|exceed|not allowed)",
         "A rule on the default branch refuses direct commits: let an owner add this token's account to the rule's"
         " bypass list. Running again does not help.",
     ),
     (r"ruleset.*: 403 upgrade", "Set ruleset: false, or take a plan with rulesets on private repositories."),
+    (r"upgrade to GitHub", "The owner's plan does not have it: take one that does."),
     (
-        r": 429 |rate limit|abuse detection",
+        r": 429 |rate limit|abuse detection|too quickly",
         f"Wait some minutes and run it again, with fewer clients at once. {LATER}.",
     ),
     (
-        r"suspended|billing|spending limit|payment",
-        "Settle it in the GitHub account's billing pages, then run it again.",
+        r"suspended|flagged|billing|spending limit|payment",
+        "Settle it in the GitHub account's billing pages or with its support, then run it again.",
+    ),
+    (
+        r": 451 |access blocked|repository.{0,20}(?:disabled|locked)",
+        "GitHub has blocked or locked it: see it there, or ask GitHub's support. Running again does not help.",
     ),
     (
         r"private repositor|visibility|admin access to the organization|cannot create repositor",
@@ -62,9 +85,13 @@ REMEDIES = (
         r"/generate: 404 ",
         "The token does not see the template repository: correct repositoryTemplate, or give the token access to it.",
     ),
-    (r": 404 (?:no such )?branch|branch \S+ not found", "Make the branch main on GitHub, then run it again."),
     (
-        r" PATCH /repos/[^/ ]+/[^/ ]+: 404 ",
+        r": 404 (?:no such )?branch|branch \S+ (?:was )?not found|no commit found for the ref"
+        r"|(?:branch|reference).{0,40}does not exist",
+        "Make the branch main on GitHub, then run it again.",
+    ),
+    (
+        r" (?:PATCH /repos/[^/ ]+/[^/ ]+|POST /orgs/[^/ ]+/repos): 404 ",
         "The token sees no such organization or repository: correct GITHUB_OWNER, or give the token access to it."
         " Nothing is concluded from this answer.",
     ),

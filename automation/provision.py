@@ -10,12 +10,13 @@ from typing import Any
 from automation.clients import ProvisioningJob, write_client
 from automation.diagnosis import diagnose
 from automation.engine import Engine, OnStep, Outcome, Step
+from automation.orphans import compare_with_orphans
 from automation.rivals import read_claims, refuse_rivals
 from automation.workspace import Workspace, open_workspace
 
 STEPS = ("supabase", "database", "github", "vercel", "n8n")
 BY_NAME = {
-    **dict.fromkeys(("db-password", "project", "endpoints", "secret-key", "settings", "owner"), "supabase"),
+    **dict.fromkeys(("db-password", "project", "endpoints", "secret-key", "settings", "owner", "pause"), "supabase"),
     **dict.fromkeys(("schema", "isolation-check", "final-backup"), "database"),
     "probe": "vercel",
 }
@@ -123,7 +124,8 @@ def provision(
         outcome = engine.preview()
         if not outcome.error:
             refuse_rivals(job.client_id, read_claims(root, local=workspace.local))
-            for line in diagnose(workspace, job.client_id, existing):
+            alike = compare_with_orphans(job.client_id, workspace)
+            for line in (*alike, *diagnose(workspace, job.client_id, existing)):
                 say(line)
     if not outcome.error:
         outcome = engine.up(refresh=refresh, gone=gone, on_step=see)

@@ -149,17 +149,7 @@ class PulumiEngine:
         command = ["stack", "export", "--stack", self._client, *(["--show-secrets"] if secrets else [])]
         with _refusals(self._client):
             result = self._command.run(command, self._workspace.work_dir, self._workspace.env_vars)
-        return [
-            {
-                "urn": resource["urn"],
-                "type": resource["type"],
-                "id": resource.get("id", ""),
-                "protect": resource.get("protect", False),
-                "outputs": _opened(resource.get("outputs", {})),
-            }
-            for resource in _deployment(result.stdout, self._client).get("resources") or ()
-            if not resource["type"].startswith("pulumi:")
-        ]
+        return _shown(result.stdout, self._client)
 
     def _settle(self, stack: auto.Stack, **creates: Any) -> None:
         """Take up what the state does not know: a killed operation's lock, what was made, what a lost state held."""
@@ -264,20 +254,55 @@ def _mapping(content: dict[str, Any], key: str, where: str) -> dict[str, Any]:
 
 
 def list_stacks(root: Path, environment: Mapping[str, str], command: auto.PulumiCommand, *, local: bool) -> list[str]:
-    """Return the names of the project's stacks that hold resources, sorted.
+    """Return the names of the project's stacks that hold resources, or may, sorted.
 
     Raises:
         OperatorError: the backend does not answer.
     """
-    variables = dict(environment)
-    if local:
-        state = root / ".local/pulumi/state"
-        if not state.is_dir():
-            return []
-        variables["PULUMI_BACKEND_URL"] = f"file://{state}"
+    variables = _backend(root, environment, local=local)
+    if variables is None:
+        return []
     with _refusals("pulumi stack ls"):
         answer = command.run(["stack", "ls", "--json"], str(root), variables)
-    return sorted(each["name"] for each in json.loads(answer.stdout) if each.get("resourceCount"))
+    # A backend that does not count resources leaves the count out.
+    return sorted(each["name"] for each in json.loads(answer.stdout) if each.get("resourceCount") != 0)
+
+
+def read_state(
+    root: Path, environment: Mapping[str, str], command: auto.PulumiCommand, stack: str, *, local: bool
+) -> list[dict[str, Any]]:
+    """Return the resources of any stack, secrets masked, as `Engine.resources` does; the client needs no file.
+
+    Raises:
+        OperatorError: the backend does not answer, or the state cannot be read.
+    """
+    variables = _backend(root, environment, local=local)
+    if variables is None:
+        return []
+    with _refusals(stack):
+        return _shown(command.run(["stack", "export", "--stack", stack], str(root), variables).stdout, stack)
+
+
+def _backend(root: Path, environment: Mapping[str, str], *, local: bool) -> dict[str, str] | None:
+    """The environment that leads to the state backend; None for local mode's before there is any state."""
+    if not local:
+        return dict(environment)
+    state = root / ".local/pulumi/state"
+    return {**environment, "PULUMI_BACKEND_URL": f"file://{state}"} if state.is_dir() else None
+
+
+def _shown(exported: str, client: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "urn": resource["urn"],
+            "type": resource["type"],
+            "id": resource.get("id", ""),
+            "protect": resource.get("protect", False),
+            "outputs": _opened(resource.get("outputs", {})),
+        }
+        for resource in _deployment(exported, client).get("resources") or ()
+        if not resource["type"].startswith("pulumi:")
+    ]
 
 
 def _natives(resources: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:

@@ -14,9 +14,14 @@ def code(text: str) -> str:
     return f"<code>{''.join(sign if sign.isalnum() or sign == ' ' else f'&#{ord(sign)};' for sign in flat)}</code>"
 
 
-def markdown(findings: Sequence[Drift], engine: str | None) -> str:
-    """The report: a table of the clients, then each client's changes. No value is shown, only property paths."""
+def markdown(findings: Sequence[Drift], engine: str | None, orphans: Sequence[str] = ()) -> str:
+    """The report: what belongs to no client, a table of the clients, then each client's changes.
+
+    No value of a property is shown, only its path.
+    """
     lines = [MARKER, "### Client environments", "", f"Engine: {code(engine or 'none')}", ""]
+    if orphans:
+        lines += ["**Belongs to no client**", "", *(f"- {code(line)}" for line in orphans), ""]
     lines += ["| client | by this program | by hand |", "|---|---|---|", *map(_row, findings), ""]
     for finding in findings:
         lines += _section(finding)
@@ -39,13 +44,14 @@ def _count(changes: Sequence[Change]) -> str:
 def _section(finding: Drift) -> list[str]:
     if finding.error:
         return [f"**{code(finding.client)}** failed: {code(finding.error)}", ""]
-    if not (finding.program or finding.hand):
+    if not (finding.program or finding.hand or finding.notes):
         return []
     lines = [f"**{code(finding.client)}**", ""]
     for title, changes in (("By this program", finding.program), ("By hand", finding.hand)):
         lines += [f"- {title}: {_change(change)}" for change in changes]
     if finding.follows:
         lines.append(f"- May change with these: {', '.join(map(code, finding.follows))}")
+    lines += [f"- Note: {code(note)}" for note in finding.notes]
     return [*lines, ""]
 
 

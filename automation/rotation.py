@@ -50,8 +50,11 @@ def begin_rotation(settings: ClientSettings, root: Path, engine: Engine, secrets
         What was written, such as `keyGeneration: 2`; empty when an earlier rotation is to be finished.
 
     Raises:
-        OperatorError: the client has no such secret yet, or its file cannot be edited.
+        OperatorError: the client is paused, has no such secret yet, or its file cannot be edited.
     """
+    if settings.paused:
+        remedy = "Nothing was changed. Take out `paused: true` and run up first."
+        raise OperatorError("is paused, and its secrets cannot be renewed", settings.client_id, remedy)
     written = []
     for secret, place in PLACES.items():
         held = _generations(engine, place.resource)

@@ -106,8 +106,12 @@ class Session:
         """Note that something of the result could not be written; the rest is told all the same."""
         self._lost = explain(error)
 
-    def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None) -> None:
+    def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None, *, least: int = DONE) -> None:
         """Say what failed, print the JSON object when asked for, and leave with the exit code of the results.
+
+        Args:
+            more: what the JSON object holds beside the clients.
+            least: the exit code that what was found beside the clients gives at least.
 
         Raises:
             typer.Exit: always.
@@ -115,7 +119,7 @@ class Session:
         for result in results:
             if result.error:
                 self.screen.error(f"{result.client}: {result.error.removeprefix(f'{result.client}: ')}")
-        code = FAILED if self._lost else exit_code(results)
+        code = FAILED if self._lost else max(exit_code(results), least)
         lost = {"error": self._lost} if self._lost else {}
         if self._lost:
             self.screen.error(self._lost)

@@ -26,24 +26,45 @@ REMEDIES = (
         " again.",
     ),
     (
+        r"(?:git|commit) author|author of the commit|team_access_required",
+        "The author of the commit is no member of the Vercel team: add the account of GITHUB_TOKEN to it, then run it"
+        " again.",
+    ),
+    (
+        r"(?:connected|linked) to more than|more than \d+ projects",
+        "The repository is linked to as many sites as the plan allows: unlink one at Vercel that is not needed.",
+    ),
+    (
         r"GitHub (?:integration|app)|install the|failed to link|repository.{0,60}(?:couldn't|could not|can't) be found"
         r"|repo_not_found",
         "Install Vercel's GitHub App for GITHUB_OWNER, with access to all of its repositories.",
     ),
     (
-        r"branch.{0,60}(?:not found|can't be found|couldn't be found|does not exist)|no such branch",
+        r"(?:branch|\bref\b).{0,60}(?:not (?:be )?found|can't be found|couldn't be found|does not exist)|no such branch"
+        r"|incorrect_git_source",
         "The repository has no branch main: make it the default branch on GitHub, then run it again.",
     ),
     (
-        r"\bSAML\b|single sign-on",
+        r"\bSAML\b|single sign-on|re-authenticate",
         "Log in to the team by its SSO with the owner of VERCEL_API_TOKEN, then run it again.",
+    ),
+    (
+        r"blocked|suspended|\bpaused\b",
+        "Vercel has blocked or paused the account or the project: see its billing and usage pages there, then run it"
+        " again.",
     ),
     (
         r"payment|upgrade|billing|limit.{0,20}(?:reached|exceeded)|too_many|free-per-day|\bplan\b",
         "The account's plan does not allow it: change the plan at Vercel, or make room there.",
     ),
+    (r"invalid_domain|domain.{0,40}(?:is not valid|is invalid)", "Correct `domain` in the client's file."),
     (
-        r"forbidden|not_authorized|invalid.?token",
+        r"domain_\w+|domain.{0,80}(?:already|in use|another|don't have)"
+        r"|(?:access|permission|authorized|use).{0,40}domain",
+        "Remove it from the other project or account, or prove there that it is yours.",
+    ),
+    (
+        r"forbidden|not_authorized|unauthorized|invalid.?token|missing_team|don't have (?:access|permission)",
         "Set VERCEL_API_TOKEN to a token that is valid and may work in vercelTeam.",
     ),
     (

@@ -93,18 +93,8 @@ class Workspace:
         """
         # In rehearsal GitHub and Vercel are documents, which the engine finds by itself.
         asked = {**asdict(identity), "native": self.pulumi is not None, "delete": delete}
-        done = run_to_end(
-            [sys.executable, "-m", "components.remains"],
-            root=self.root,
-            environment=self.environment,
-            given=json.dumps(asked),
-            # A project that still comes up is waited for twice: for the proof, and for the deletion.
-            seconds=2 * identity.timeout + TOOL_SECONDS,
-        )
-        if done.returncode:
-            raise OperatorError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
-        found: dict[str, list[str]] = json.loads(done.stdout)
-        return found
+        # A project that still comes up is waited for twice: for the proof, and for the deletion.
+        return self._component("components.remains", asked, 2 * identity.timeout + TOOL_SECONDS)
 
     def stacks(self) -> list[str]:
         """Return the names of all stacks that the state backend holds, sorted.
@@ -119,6 +109,48 @@ class Workspace:
         from automation.pulumi_engine import list_stacks
 
         return list_stacks(self.root, self.environment, self.pulumi, local=self.local)
+
+    def state_of(self, stack: str) -> list[dict[str, Any]]:
+        """Return the resources that any stack holds, secrets masked, whether or not a client's file goes with it.
+
+        Raises:
+            OperatorError: the state cannot be read.
+        """
+        if self.pulumi is None:
+            from automation.rehearsal.engine import Rehearsal
+
+            return Rehearsal(self.root, stack, self.environment, self.root / ".local/rehearsal").resources()
+        from automation.pulumi_engine import read_state
+
+        return read_state(self.root, self.environment, self.pulumi, stack, local=self.local)
+
+    def orphans(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        """Look in the accounts for what no stack holds, in a process of its own; see `components.orphans`.
+
+        Raises:
+            OperatorError: the look itself failed.
+        """
+        native = self.pulumi is not None
+        found = self._component("components.orphans", {**asked, "native": native})
+        if not native:
+            from automation.rehearsal.simulated import list_unheld
+
+            held = {*asked["repositories"], *asked["sites"]}
+            found["found"] += list_unheld(self.environment, held)
+        return found
+
+    def _component(self, module: str, asked: Mapping[str, Any], seconds: float = TOOL_SECONDS) -> dict[str, Any]:
+        done = run_to_end(
+            [sys.executable, "-m", module],
+            root=self.root,
+            environment=self.environment,
+            given=json.dumps(asked),
+            seconds=seconds,
+        )
+        if done.returncode:
+            raise OperatorError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
+        found: dict[str, Any] = json.loads(done.stdout)
+        return found
 
     def diagnose(self, client: str, resources: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """Look at what an `up` of a client needs, in a process of its own; read-only.

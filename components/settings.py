@@ -13,7 +13,16 @@ from pathlib import Path
 from components.errors import OperatorError, printable
 from components.layer import PROJECT as PROJECT
 from components.layer import Layer
-from components.service_settings import PLANS, SERVICE_KEYS, SIZE, TIER_SERVICE_KEYS, ServiceSettings, read_service
+from components.service_settings import (
+    MAILER_KEYS,
+    PLANS,
+    SERVICE_KEYS,
+    SIZE,
+    TIER_SERVICE_KEYS,
+    ServiceSettings,
+    read_service,
+)
+from components.settings_file import read_settings_file
 
 RESERVED = frozenset({"prod", "local"})
 SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,38}")
@@ -49,6 +58,15 @@ ENVIRONMENT_KEYS = SERVICE_KEYS | frozenset(
     }
 )
 TIER_KEYS = TIER_SERVICE_KEYS | {"instanceSize"}
+# Every setting that a file can declare: those of a tier and of the mailer with where they stand.
+EVERY_SETTING = frozenset(
+    {
+        *CLIENT_KEYS,
+        *ENVIRONMENT_KEYS,
+        *(f"tiers.{key}" for key in TIER_KEYS),
+        *(f"mailer.{key}" for key in MAILER_KEYS),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -104,6 +122,34 @@ class ClientSettings:
     service: ServiceSettings = field(default_factory=ServiceSettings)
 
 
+@dataclass(frozen=True)
+class Place:
+    """Where the clients of an environment are, and what their things are called.
+
+    Attributes:
+        organization: slug of the Supabase organization.
+        vercel_team: id of the Vercel team, or None for the token's own account.
+        names: pattern of the name of a client's project, repository and site, with a group `client`.
+    """
+
+    organization: str
+    vercel_team: str | None
+    names: str
+
+
+def read_place(environment: str, root: Path, variables: Mapping[str, str] = os.environ) -> Place:
+    """Read where an environment's clients are.
+
+    Raises:
+        OperatorError: naming property, value and rule of the first setting that is wrong.
+    """
+    shared = Layer(root / f"Pulumi.{environment}.yaml", ENVIRONMENT_KEYS)
+    _project_name(shared, "any-client", environment)
+    before, *after = re.split(r"\{clientId\}", _name_template(shared).replace("{environment}", environment))
+    names = f"{re.escape(before)}(?P<client>{SLUG.pattern}){'(?P=client)'.join(map(re.escape, after))}"
+    return Place(_organization(shared, variables), _vercel_team(shared), names)
+
+
 def load_settings(
     client: str, root: Path, environment: str | None = None, variables: Mapping[str, str] = os.environ
 ) -> ClientSettings:
@@ -143,13 +189,6 @@ def load_settings(
     region = shared.text("region", "eu-west-2")
     if not REGION.fullmatch(region):
         raise shared.refuse("region", region, "must be a region code such as eu-west-2")
-    organization = (
-        shared.text("organization", "") or variables.get("SUPABASE_ORG_SLUG") or variables.get("SUPABASE_ORG_ID", "")
-    )
-    if not re.fullmatch(r"[\w-]+", organization):
-        raise shared.refuse(
-            "organization", organization, "must be the organization's slug; set it there or in SUPABASE_ORG_SLUG"
-        )
     template = shared.text("repositoryTemplate", "") or None
     if template and not re.fullmatch(r"[\w.-]+/[\w.-]+", template):
         raise shared.refuse("repositoryTemplate", template, "must be owner/name")
@@ -161,7 +200,7 @@ def load_settings(
         environment=chosen,
         project_name=_project_name(shared, client_id, chosen),
         region=region,
-        organization=organization,
+        organization=_organization(shared, variables),
         instance_size=instance_size,
         adopt=own.flag("adopt", default=False),
         paused=own.flag("paused", default=False),
@@ -179,6 +218,22 @@ def load_settings(
     )
 
 
+def declared_settings(settings: ClientSettings, root: Path) -> list[str]:
+    """The settings that the files of a client and its environment hold, as `EVERY_SETTING` names them, sorted.
+
+    Raises:
+        OperatorError: a file cannot be read.
+    """
+    found: set[str] = set()
+    for name in (settings.client_id, settings.environment):
+        config = read_settings_file(root / f"Pulumi.{name}.yaml").get("config") or {}
+        own = {str(key).removeprefix(f"{PROJECT}:"): value for key, value in config.items()}
+        tier = (own.get("tiers") or {}).get(settings.tier) or {}
+        inside = {*(f"tiers.{key}" for key in tier), *(f"mailer.{key}" for key in own.get("mailer") or {})}
+        found |= {*own, *inside} & EVERY_SETTING
+    return sorted(found)
+
+
 def check_client_id(client: str) -> None:
     """Refuse what cannot be a client id.
 
@@ -192,8 +247,21 @@ def check_client_id(client: str) -> None:
         raise OperatorError(f"'{printable(client)}' {rule}", "clientId")
 
 
+def _organization(shared: Layer, variables: Mapping[str, str]) -> str:
+    named = shared.text("organization", "")
+    organization = named or variables.get("SUPABASE_ORG_SLUG") or variables.get("SUPABASE_ORG_ID", "")
+    if not re.fullmatch(r"[\w-]+", organization):
+        rule = "must be the organization's slug; set it there or in SUPABASE_ORG_SLUG"
+        raise shared.refuse("organization", organization, rule)
+    return organization
+
+
+def _name_template(shared: Layer) -> str:
+    return shared.text("projectName", "client-{clientId}-{environment}")
+
+
 def _project_name(shared: Layer, client_id: str, environment: str) -> str:
-    template = shared.text("projectName", "client-{clientId}-{environment}")
+    template = _name_template(shared)
     name = template.replace("{clientId}", client_id).replace("{environment}", environment)
     if "{clientId}" not in template or not SLUG.match(name) or not re.fullmatch(r"[a-z0-9-]{3,100}", name):
         raise shared.refuse("projectName", template, "must contain {clientId} and give a lower-case slug")

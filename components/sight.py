@@ -10,6 +10,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -37,67 +38,117 @@ def look(things: list[Mapping[str, Any]]) -> dict[str, str]:
     return found
 
 
+@dataclass(frozen=True)
+class Owner:
+    """The owner of the clients' repositories, as the token sees it.
+
+    Attributes:
+        name: `GITHUB_OWNER`, or the token's own account.
+        login: account of the token.
+        own: whether these are the same.
+        scopes: of a classic token; a fine-grained one tells none.
+    """
+
+    name: str
+    login: str
+    own: bool
+    scopes: frozenset[str]
+
+
+def owner_of(http: httpx.Client) -> Owner:
+    """Ask GitHub whose token it is.
+
+    Raises:
+        OperatorError: GitHub does not answer, or refuses the token.
+    """
+    user = get(http, "/user")
+    login = str(user.json().get("login", ""))
+    name = os.environ.get("GITHUB_OWNER") or login
+    scopes = user.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")
+    return Owner(name, login, login.lower() == name.lower(), frozenset(scopes))
+
+
+def unseen_repositories(http: httpx.Client, owner: Owner) -> str:
+    """Why the token is not shown to see all repositories of the owner, or an empty text when it is."""
+    # Only classic tokens tell their scopes; one limited to selected repositories gets the same answers.
+    if "repo" not in owner.scopes:
+        return f"GITHUB_TOKEN is not shown to see all repositories of {owner.name}"
+    if owner.own:
+        return ""
+    try:
+        member = get(http, f"/user/memberships/orgs/{quote(owner.name)}")
+    except OperatorError:
+        return f"GITHUB_TOKEN does not show whether {owner.login} is an owner of {owner.name}"
+    if member.is_success and member.json().get("role") == "admin":
+        return ""
+    return f"{owner.login} is no owner of {owner.name} and may not see all of its repositories"
+
+
+def unseen_sites(http: httpx.Client, team: str | None) -> str:
+    """Why the token is not shown to see all sites of the team, or an empty text when it is."""
+    if team is None:
+        return ""
+    role = (get(http, f"/v2/teams/{quote(team)}").json().get("membership") or {}).get("role")
+    seen = role in {"OWNER", "MEMBER", "DEVELOPER"}
+    return "" if seen else f"the role {role} of VERCEL_API_TOKEN's account does not show all projects of the team"
+
+
 def _repository(thing: Mapping[str, Any]) -> str:
     owner, name = os.environ.get("GITHUB_OWNER", ""), str(thing["id"])
     with github() as http:
-        answer = _get(http, f"/repos/{quote(owner)}/{quote(name)}")
+        answer = get(http, f"/repos/{quote(owner)}/{quote(name)}")
         # A renamed repository answers with where it is now, and the provider follows.
         if answer.status_code != httpx.codes.NOT_FOUND:
             return THERE
-        user = _get(http, "/user")
-        login = str(user.json().get("login", ""))
-        own = login.lower() == owner.lower()
-        route = "/user/repos?affiliation=owner&per_page=" if own else f"/orgs/{quote(owner)}/repos?per_page="
-        if any(str(each["name"]).lower() == name.lower() for each in _pages(http, f"{route}{PAGE}")):
+        account = owner_of(http)
+        route = "/user/repos?affiliation=owner" if account.own else f"/orgs/{quote(owner)}/repos?type=all"
+        if any(str(each["name"]).lower() == name.lower() for each in pages(http, route)):
             return f"GitHub lists {owner}/{name} but does not show it to this token"
-        # Only classic tokens tell their scopes; one limited to selected repositories gets the same answers.
-        scopes = user.headers.get("x-oauth-scopes", "").replace(" ", "").split(",")
-        if "repo" not in scopes:
-            return f"GITHUB_TOKEN is not shown to see all repositories of {owner}"
-        if own:
-            return GONE
-        member = _ask(http, f"/user/memberships/orgs/{quote(owner)}")
-        role = member.json().get("role") if member.is_success else None
-        return GONE if role == "admin" else f"{login} is no owner of {owner} and may not see all of its repositories"
+        return unseen_repositories(http, account) or GONE
 
 
 def _site(thing: Mapping[str, Any]) -> str:
     team, id_ = thing.get("team"), str(thing["id"])
     query = f"?teamId={quote(team)}" if team else ""
     with vercel() as http:
-        if _get(http, f"/v9/projects/{quote(id_)}{query}").is_success:
+        if get(http, f"/v9/projects/{quote(id_)}{query}").is_success:
             return THERE
-        listed = _get(http, f"/v9/projects{query}{'&' if query else '?'}limit={PAGE}&search={quote(thing['label'])}")
+        listed = get(http, f"/v9/projects{query}{'&' if query else '?'}limit={PAGE}&search={quote(thing['label'])}")
         if any(each["id"] == id_ for each in listed.json().get("projects", ())):
             return "Vercel lists it but does not show it to this token"
-        if team is None:
-            return GONE
-        role = (_get(http, f"/v2/teams/{quote(team)}").json().get("membership") or {}).get("role")
-        seen = role in {"OWNER", "MEMBER", "DEVELOPER"}
-        return GONE if seen else f"the role {role} of VERCEL_API_TOKEN's account does not show all projects of the team"
+        return unseen_sites(http, team) or GONE
 
 
-def _pages(http: httpx.Client, path: str) -> Iterator[Mapping[str, Any]]:
+def pages(http: httpx.Client, route: str) -> Iterator[Mapping[str, Any]]:
+    """Yield the entries of all pages of a list of GitHub's; `route` has a query already.
+
+    Raises:
+        OperatorError: the token does not see the list, or it has more pages than are read.
+    """
     for number in range(1, MOST_PAGES + 1):
-        page = _get(http, f"{path}&page={number}").json()
+        answer = get(http, f"{route}&per_page={PAGE}&page={number}")
+        if answer.is_error:
+            raise _refused(http, answer)
+        page = answer.json()
         yield from page
         if len(page) < PAGE:
             return
+    raise OperatorError(f"lists more than {PAGE * MOST_PAGES} entries", http.base_url.host)
 
 
-def _get(http: httpx.Client, path: str) -> httpx.Response:
-    """Return the answer; a 404 is one, every other refusal is an error."""
-    answer = _ask(http, path)
+def get(http: httpx.Client, path: str) -> httpx.Response:
+    """Return the answer; a 404 is one, every other refusal is an error.
+
+    Raises:
+        OperatorError: the service does not answer, or refuses.
+    """
+    try:
+        answer = http.get(path)
+    except httpx.HTTPError as error:
+        raise OperatorError(f"does not answer ({type(error).__name__})", http.base_url.host, "Run it again.") from None
     if answer.is_error and answer.status_code != httpx.codes.NOT_FOUND:
         raise _refused(http, answer)
     return answer
-
-
-def _ask(http: httpx.Client, path: str) -> httpx.Response:
-    try:
-        return http.get(path)
-    except httpx.HTTPError as error:
-        raise OperatorError(f"does not answer ({type(error).__name__})", http.base_url.host, "Run it again.") from None
 
 
 def _refused(http: httpx.Client, answer: httpx.Response) -> OperatorError:

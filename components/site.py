@@ -1,7 +1,7 @@
 """The client's Vercel site: a project linked to the repository, the variables of its code, its domain."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -53,10 +53,12 @@ class DeclaredSite:
     Attributes:
         id: the project's id at Vercel; stays when a deployment is replaced.
         url: address for people: the client's domain, or the one Vercel gives a project of that name.
+        probe: the last of its resources, which asks the site for its page and its database.
     """
 
     id: pulumi.Output[str]
     url: pulumi.Output[str]
+    probe: pulumi.Resource
 
 
 def declare_site(
@@ -70,6 +72,7 @@ def declare_site(
     secret_key: pulumi.Input[str],
     secret_key_id: pulumi.Input[str],
     parent: pulumi.Resource,
+    ignored_by_probe: Iterable[str] = (),
 ) -> DeclaredSite:
     """Declare the site, linked to a repository; its functions run in the region nearest to the database.
 
@@ -77,6 +80,7 @@ def declare_site(
         repository_content: what puts content on the repository's default branch.
         commits: the commits of that content.
         secret_key_id: id of the secret key, which tells one key from the next.
+        ignored_by_probe: inputs of the probe whose changes wait, because its database does not answer.
     """
     site = vercel.Project(
         "site",
@@ -140,14 +144,14 @@ def declare_site(
         ),
     )
     address = deployment.domains.apply(_address)
-    local.Command(
+    probe = local.Command(
         "probe",
         create=PROBE,
         environment={"SITE_URL": address, "DEPLOYMENT": deployment.id},
-        opts=pulumi.ResourceOptions(parent=parent, deleted_with=site),
+        opts=pulumi.ResourceOptions(parent=parent, deleted_with=site, ignore_changes=sorted(ignored_by_probe) or None),
     )
     url = pulumi.Output.from_input(f"https://{settings.domain}") if settings.domain else address
-    return DeclaredSite(site.id, url)
+    return DeclaredSite(site.id, url, probe)
 
 
 def _fingerprint(parts: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:

@@ -4,7 +4,7 @@ They stand in for a resource, not for an API: no provider is involved. A documen
 and what the real provider would compute; it persists, and drifts when someone changes or deletes it.
 
     POST   /_rehearsal/<type>      {"urn", "inputs", "again"}  ->  201 {"id", "type", "urn", "outputs", "digests"}
-    GET    /_rehearsal/documents?stack=<name>                 ->  200 [the same], those that this stack made
+    GET    /_rehearsal/documents[?stack=<name>]               ->  200 [the same], all or those that a stack made
     GET    /_rehearsal/documents/<id>                         ->  200 the same
     PUT    /_rehearsal/documents/<id>      {"inputs"}         ->  200 the same
     DELETE /_rehearsal/documents/<id>                         ->  204
@@ -168,7 +168,7 @@ def _keep(context: Context, document: Document, inputs: Inputs) -> Document:
 
 
 def _made_by(call: Call) -> Any:
-    prefix = f"urn:pulumi:{call.query.get('stack', '')}::"
+    prefix = f"urn:pulumi:{call.query['stack']}::" if "stack" in call.query else ""
     return [found for found in call.context.store.all(KIND).values() if found["urn"].startswith(prefix)]
 
 

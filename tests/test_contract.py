@@ -14,6 +14,7 @@ PROVIDERS = {
     "components.supabase.project": ("ProjectProvider", "Project", "pulumi-python:dynamic/supabase:Project"),
     "components.supabase.endpoints": ("EndpointsProvider", "Endpoints", "pulumi-python:dynamic/supabase:Endpoints"),
     "components.supabase.api_key": ("ApiKeyProvider", "ApiKey", "pulumi-python:dynamic/supabase:ApiKey"),
+    "components.supabase.pause": ("PauseProvider", "Pause", "pulumi-python:dynamic/supabase:Pause"),
     "components.supabase.owner": ("OwnerProvider", "Owner", "pulumi-python:dynamic/supabase:Owner"),
     "components.supabase.settings": ("SettingsProvider", "Settings", "pulumi-python:dynamic/supabase:Settings"),
     "components.schema.resource": ("SchemaProvider", "Schema", "pulumi-python:dynamic/schema:Schema"),

@@ -7,6 +7,7 @@ from pathlib import Path
 import pulumi
 import pytest
 
+from components.client_environment import NEEDS_RUNNING
 from components.program import declare
 from tests import wiring
 from tests.wiring import Recorder
@@ -86,6 +87,25 @@ def test_only_project_repository_and_site_are_protected(recorder: Recorder) -> N
 def test_the_schema_waits_for_the_database_and_not_for_the_api(recorder: Recorder) -> None:
     assert recorder.declared["schema"].dependencies == {"project", "db-password"}
     assert "schema" not in recorder.declared["endpoints"].dependencies
+
+
+def test_a_paused_client_is_paused_last_and_what_needs_its_project_is_at_rest(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = folder / "Pulumi.acme.yaml"
+    assert "pause" not in run(folder, monkeypatch).declared
+    path.write_text(f"{path.read_text()}  client-environments:paused: true\n")
+    declared = run(folder, monkeypatch).declared
+    assert declared["pause"].dependencies == {"project", "owner", "probe", "isolation-check"}
+    reaches = {name for name, one in declared.items() if one.type in {"Command", "RandomPassword"}}
+    reaches |= {name for name, one in declared.items() if "__provider" in one.inputs}
+    # The inputs of these two say where the project is, and nothing that could change.
+    assert reaches - {"endpoints", "pause"} == NEEDS_RUNNING.keys()
+    for name, ignored in NEEDS_RUNNING.items():
+        assert set(declared[name].request.ignoreChanges) == ignored
+    kept = {"project_ref", "organization", "region", "paused", "__provider"}
+    for name in reaches - {"endpoints", "pause", "db-password", "isolation-check", "probe"}:
+        assert declared[name].inputs.keys() - NEEDS_RUNNING[name] <= kept
 
 
 def test_the_repository_waits_for_nothing(recorder: Recorder) -> None:

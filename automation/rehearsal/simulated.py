@@ -19,6 +19,8 @@ from automation.rehearsal.values import Properties, plain
 from components.errors import OperatorError
 from components.http_session import open_session
 
+REPOSITORY = "github:index/repository:Repository"
+SITE = "vercel:index/project:Project"
 UNDER_WAY = {"QUEUED", "BUILDING"}
 POLL = 0.25  # seconds
 DEPLOYMENT_SECONDS = 600.0
@@ -79,7 +81,11 @@ class SimulatedProvider(Provider):
 
     def made_by(self, stack: str) -> list[Resource]:
         """Return everything that a stack has made and not archived, whether or not its state knows."""
-        found = self._request("GET", f"documents?stack={quote(stack, safe='')}")
+        return self.made(f"?stack={quote(stack, safe='')}")
+
+    def made(self, query: str = "") -> list[Resource]:
+        """Return everything that was made and not archived, of all stacks unless the query names one."""
+        found = self._request("GET", f"documents{query}")
         return [
             Resource(each["urn"], each["type"], custom=True, id=str(each["id"]), outputs=each["outputs"])
             for each in found
@@ -132,6 +138,34 @@ class SimulatedProvider(Provider):
         if self._service == "github":
             return github_errors.refusal(where, answer.status_code, said)
         return vercel_errors.refusal(where, said)
+
+
+def list_unheld(environment: Mapping[str, str], held: Collection[str]) -> list[dict[str, str]]:
+    """Return the documents of repositories and sites that no stack holds, in the form of `components.orphans`.
+
+    A document names the stack that made it, so each is proved to be its client's.
+
+    Args:
+        environment: holds the emulators' addresses.
+        held: ids that stacks hold.
+    """
+    found = []
+    for variable, type_, kind in (
+        ("GITHUB_BASE_URL", REPOSITORY, "GitHub repository"),
+        ("VERCEL_EMULATOR_URL", SITE, "Vercel project"),
+    ):
+        provider = SimulatedProvider(type_.partition(":")[0], environment[variable])
+        try:
+            every = provider.made()
+        finally:
+            provider.close()
+        for each in every:
+            if each.type == type_ and each.id not in held:
+                client = each.urn.split("::")[0].rpartition(":")[2]
+                proof = f"it was made by the stack of client '{client}' (simulated)"
+                name = str(each.outputs["name"])
+                found.append({"kind": kind, "name": name, "client": client, "proof": proof, "doubt": ""})
+    return found
 
 
 def _route(resource: Resource) -> str:

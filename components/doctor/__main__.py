@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from components.doctor import github, supabase, vercel
+from components.doctor import declared, github, supabase, vercel
 from components.doctor.finding import Finding
 from components.errors import OperatorError
-from components.settings import ClientSettings, load_settings
+from components.settings import ClientSettings, declared_settings, load_settings
 from components.supabase.client import Client
 
 # What of the client is in state -> what `supabase.examine` calls fresh.
@@ -26,7 +26,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--pooler", metavar="HOST:PORT")
     chosen = parser.parse_args(arguments)
     try:
-        findings = examine(load_settings(chosen.client, Path.cwd()), STATES[chosen.state], chosen.pooler)
+        settings, fresh = load_settings(chosen.client, Path.cwd()), STATES[chosen.state]
+        findings = examine(settings, fresh, chosen.pooler)
+        findings += declared.examine(settings, fresh, declared_settings(settings, Path.cwd()), findings)
     except OperatorError as refusal:
         findings = [Finding("settings", str(refusal), "failed")]
     print(json.dumps([finding.as_json() for finding in findings]))  # noqa: T201

@@ -1,6 +1,7 @@
 """The life of a project at Supabase: find or create, look, change, remove. Every step can be repeated."""
 
-from collections.abc import Mapping
+import os
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from components.errors import OperatorError
@@ -9,6 +10,7 @@ from components.supabase.database import Login, find_address, login, wait_for_da
 from components.supabase.errors import ApiError
 from components.supabase.models import GONE, PAUSED, OrganizationRecord, ProjectRecord
 from components.supabase.ownership import Wanted, take
+from components.supabase.pausing import bring_back
 from components.supabase.waiting import Pending, wait_for_active, wait_until
 
 CHANGED_BY_HAND = "(changed by hand)"
@@ -20,9 +22,10 @@ def allocate(client: Client, wanted: Wanted) -> str:
     Raises:
         OperatorError: the token, the organization, the region or the name will not do; nothing was created.
     """
-    visible_organization(client, wanted.organization)
+    organization = visible_organization(client, wanted.organization)
     if found := find_project(client, wanted.organization, wanted.project_name):
         return take(client, found, wanted)
+    check_size(organization.plan, wanted.instance_size)
     check_region(client, wanted.organization, wanted.region, wanted.instance_size)
     try:
         return client.create_project(
@@ -58,7 +61,8 @@ def visible_organization(client: Client, slug: str) -> OrganizationRecord:
 def live(client: Client, ref: str, recorded: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the service holds for the inputs of a project, or None when it is gone.
 
-    A password cannot be read: one that no longer works comes back as `CHANGED_BY_HAND`.
+    A password cannot be read: one that no longer works comes back as `CHANGED_BY_HAND`. A project that is meant to be
+    paused counts as paused here: `components.supabase.pause` tells when somebody restored it.
     """
     record = client.existing_project(ref)
     if record is None:
@@ -68,7 +72,7 @@ def live(client: Client, ref: str, recorded: Mapping[str, Any]) -> dict[str, Any
         "project_name": record.name,
         "organization": record.organization_slug,
         "region": record.region,
-        "paused": record.status in PAUSED,
+        "paused": bool(recorded.get("paused")) or record.status in PAUSED,
     }
     if recorded.get("instance_size"):
         values["instance_size"] = client.instance_size(ref)
@@ -80,27 +84,28 @@ def live(client: Client, ref: str, recorded: Mapping[str, Any]) -> dict[str, Any
 
 
 def change(client: Client, ref: str, old_password: str, wanted: Wanted) -> None:
-    """Bring a project to what is wanted; returns from a new password only when it works through the pooler."""
-    record = client.project(ref)
-    if record.status in PAUSED and not wanted.paused:
-        client.restore_project(ref)
-        record = wait_for_active(client, ref, timeout=wanted.timeout)
+    """Bring a project to what is wanted; returns from a new password only when it works through the pooler.
+
+    A paused one is restored first unless it is meant to be paused. Pausing itself is left to
+    `components.supabase.pause`, which comes after everything that needs the project running.
+
+    Raises:
+        OperatorError: a change that needs a running project is wanted of one that stays paused.
+    """
+    record = client.project(ref) if wanted.paused else bring_back(client, ref, timeout=wanted.timeout)
+    new_password = old_password != wanted.db_password
+    new_size = bool(wanted.instance_size) and client.instance_size(ref) != wanted.instance_size
+    if record.status in PAUSED and (new_password or new_size):
+        what = f"the {'password' if new_password else 'size'} of a paused project cannot be changed"
+        raise OperatorError(what, f"project {ref}", "Set `paused: false` first.")
     if record.name != wanted.project_name:
         client.rename_project(ref, wanted.project_name)
-    if record.status in PAUSED:
-        if old_password != wanted.db_password:
-            raise OperatorError(
-                "the password of a paused project cannot be changed", f"project {ref}", "Set `paused: false` first."
-            )
-        return
-    if old_password != wanted.db_password:
+    if new_password:
         client.set_password(ref, wanted.db_password)
         wait_for_database(client, ref, wanted.db_password, timeout=wanted.timeout, changed=True)
-    if wanted.instance_size and client.instance_size(ref) != wanted.instance_size:
+    if wanted.instance_size and new_size:
         client.set_instance_size(ref, wanted.instance_size)
         wait_for_active(client, ref, timeout=wanted.timeout)
-    if wanted.paused:
-        client.pause_project(ref)
 
 
 def remove(client: Client, ref: str, timeout: float, organization: str | None) -> None:
@@ -164,6 +169,28 @@ def find_project(client: Client, organization: str, name: str) -> ProjectRecord 
             "Rename or delete all but one.",
         )
     return found[0] if found else None
+
+
+def require_variables(names: Iterable[str]) -> None:
+    """Refuse to go on while an environment variable that a later step needs is not set.
+
+    Raises:
+        OperatorError: naming them.
+    """
+    if missing := [name for name in names if not os.environ.get(name)]:
+        remedy = "Nothing was made. Export it: the mailer in Pulumi.<environment>.yaml logs in with it."
+        raise OperatorError("is not set", ", ".join(missing), remedy)
+
+
+def check_size(plan: str, instance_size: str | None) -> None:
+    """Refuse a compute size that the free plan has not.
+
+    Raises:
+        OperatorError: naming size and plan.
+    """
+    if plan == "free" and instance_size not in (None, "nano"):
+        remedy = "Take a paid plan, or take instanceSize out of the tier in Pulumi.<environment>.yaml."
+        raise OperatorError(f"the plan free has no compute size '{instance_size}', only nano", "instanceSize", remedy)
 
 
 def check_region(client: Client, organization: str, region: str, instance_size: str | None) -> None:

@@ -50,17 +50,17 @@ class ApiKeyProvider(Provider):
 
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
-        """The key as the project holds it now, or gone."""
+        """The key as the project holds it now, or gone; that of a paused project as recorded."""
         from components.supabase.client import Client
-        from components.supabase.errors import ApiError
+        from components.supabase.models import PAUSED
 
         with Client.from_environment(require_engine) as client:
-            try:
-                keys = client.keys(props["project_ref"])
-            except ApiError as error:
-                if not error.not_found:
-                    raise
-                keys = []
+            project = client.existing_project(props["project_ref"])
+            if project is None:
+                return ReadResult("", {})
+            if project.status in PAUSED:
+                return ReadResult(id_, _outputs(props, props["value"]), {name: props[name] for name in RULES})
+            keys = client.keys(props["project_ref"])
         for key in keys:
             if key.id == id_:
                 live = {**props, **_parts(key.name)}

@@ -16,6 +16,7 @@ from components.errors import OperatorError
 from components.supabase.errors import ApiError
 from components.supabase.models import (
     GONE,
+    EntitlementRecord,
     HealthRecord,
     KeyRecord,
     MalformedError,
@@ -26,6 +27,7 @@ from components.supabase.models import (
     ProjectRecord,
     RegionRecord,
     TemporaryLogin,
+    entitlement,
     parse,
 )
 from components.supabase.transport import Transport
@@ -99,6 +101,12 @@ class Client(AbstractContextManager["Client"]):
     def organization(self, slug: str) -> OrganizationRecord:
         """One organization with its plan."""
         return self._one(OrganizationRecord, f"/v1/organizations/{slug}")
+
+    def entitlements(self, organization: str) -> list[EntitlementRecord]:
+        """What the organization's plan allows."""
+        path = f"/v1/organizations/{organization}/entitlements"
+        answer = self._http.get(path)
+        return self._decoded(path, lambda: [entitlement(item) for item in answer["entitlements"]])
 
     def projects(self, organization: str, search: str) -> list[ProjectRecord]:
         """All projects of an organization whose name or ref contains `search`, branches excluded."""

@@ -51,6 +51,22 @@ class OrganizationRecord:
 
 
 @dataclass(frozen=True)
+class EntitlementRecord:
+    """One thing that a plan allows or not; `choices` are empty where it is no choice between values."""
+
+    key: str
+    allowed: bool
+    choices: tuple[str, ...] = ()
+
+
+def entitlement(value: Any) -> EntitlementRecord:
+    """Read one entitlement of the API's list."""
+    config = value["config"] if isinstance(value["config"], Mapping) else {}
+    choices = tuple(str(each) for each in config.get("set") or ())
+    return EntitlementRecord(str(value["feature"]["key"]), value["hasAccess"] is True, choices)
+
+
+@dataclass(frozen=True)
 class ProjectRecord:
     """A project, from a list or on its own.
 

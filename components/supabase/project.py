@@ -1,6 +1,6 @@
 """A client's Supabase project, allocated: it exists and has a ref, whether or not it answers yet."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from typing import Any
 
@@ -21,9 +21,12 @@ RULES: dict[str, Rule] = {
     "paused": (bool, "must be true or false"),
     "adopt": (bool, "must be true or false"),
     "timeout": SECONDS,
+    "needed_variables": (list, "?must be a list of environment variables"),
+    "unknown_schemas": (list, "?must be a list of schemas"),
 }
-STEERING = frozenset({"adopt", "timeout"})
+STEERING = frozenset({"adopt", "timeout", "needed_variables", "unknown_schemas"})
 IMMOVABLE = ("region", "organization")
+NO_SCHEMA = "neither Supabase nor sql/migrations makes such a schema"
 
 
 class ProjectProvider(Provider):
@@ -40,6 +43,8 @@ class ProjectProvider(Provider):
                 found.append(CheckFailure(name, f"{name} '{new}' (was '{old}') {rule}"))
         if "project_name" not in _olds and news.get("paused") is True:
             found.append(CheckFailure("paused", "paused 'True': must be false until the project exists"))
+        if "project_name" not in _olds and (schemas := news.get("unknown_schemas")):
+            found.append(CheckFailure("unknown_schemas", f"dataApiSchemas '{', '.join(schemas)}': {NO_SCHEMA}"))
         if news.get("instance_size") == "nano" and _olds.get("instance_size", "nano") != "nano":
             found.append(CheckFailure("instance_size", "instance_size 'nano': a project cannot shrink to nano"))
         return CheckResult(news, found)
@@ -51,10 +56,14 @@ class ProjectProvider(Provider):
 
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
-        """Take our project or create it; returns as soon as it has a ref."""
-        from components.supabase.allocation import allocate
+        """Take our project or create it; returns as soon as it has a ref.
+
+        What later steps need of the environment is asked for first: nothing billed exists before it is there.
+        """
+        from components.supabase.allocation import allocate, require_variables
         from components.supabase.client import Client
 
+        require_variables(props.get("needed_variables") or ())
         with Client.from_environment(require_engine) as client:
             ref = allocate(client, _wanted(props))
         return CreateResult(ref, _outputs(props, ref))
@@ -74,7 +83,7 @@ class ProjectProvider(Provider):
 
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
-        """Change name, password, size or pause in place."""
+        """Change name, password or size in place, and restore a project that is no longer meant to be paused."""
         from components.supabase.allocation import change
         from components.supabase.client import Client
 
@@ -101,10 +110,12 @@ class Project(Resource, module="supabase", name="Project"):
         region: region code, checked against the organization's live list; never changes.
         instance_size: compute size, or None for the smallest there is.
         db_password: password of the database, at least 16 URL-safe characters.
-        paused: whether it is meant to be paused.
+        paused: whether it is meant to be paused, which `Pause` then does.
         adopt: take over a project of that name although nothing proves it is ours.
         client_id: the client that the ownership mark in the database must name.
         timeout: seconds to wait for the service, in each operation that waits.
+        needed_variables: environment variables that must be set before a new project is made.
+        unknown_schemas: schemas for its Data API that nothing makes; a new project is refused while there are any.
     """
 
     ref: pulumi.Output[str]
@@ -122,6 +133,8 @@ class Project(Resource, module="supabase", name="Project"):
         adopt: pulumi.Input[bool],
         client_id: pulumi.Input[str],
         timeout: pulumi.Input[int],
+        needed_variables: Sequence[str] = (),
+        unknown_schemas: Sequence[str] = (),
         opts: pulumi.ResourceOptions | None = None,
     ) -> None:
         props = {
@@ -134,6 +147,8 @@ class Project(Resource, module="supabase", name="Project"):
             "adopt": adopt,
             "client_id": client_id,
             "timeout": timeout,
+            "needed_variables": list(needed_variables) or None,
+            "unknown_schemas": list(unknown_schemas) or None,
             "ref": None,
         }
         super().__init__(ProjectProvider(), name, props, opts)

@@ -79,7 +79,8 @@ def project_on_its_way(client: Client, ref: str) -> ProjectRecord:
     record = client.project(ref)
     if record.status in TERMINAL:
         paused = record.status == "INACTIVE"
-        remedy = "Set `paused: false` and run `up`." if paused else "See the project in the Supabase dashboard."
+        restore = "Set `paused: false` and run `up --refresh`, which restores it first."
+        remedy = restore if paused else "See the project in the Supabase dashboard."
         raise OperatorError(f"the project is {record.status}", f"project {ref}", remedy)
     return record
 

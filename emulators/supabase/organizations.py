@@ -5,8 +5,10 @@ from uuid import UUID
 
 from emulators.rest import RefusedError
 from emulators.supabase.calls import ORGANIZATION, Call, route
+from emulators.supabase.project import SIZES
 
 PLAN = "pro"
+PAUSABLE = True  # whether the plan lets projects be paused
 REGIONS = {
     "us-east-1": "East US (North Virginia)",
     "us-east-2": "East US (Ohio)",
@@ -49,6 +51,24 @@ def _get(call: Call) -> Any:
     return answer | {"opt_in_tags": [], "allowed_release_channels": ["ga"]}
 
 
+def _entitlements(call: Call) -> Any:
+    """What the plan allows: on the free one neither add-ons nor another size than the smallest."""
+    known(call.path["slug"])
+    paid = PLAN != "free"
+    sets = {
+        "instances.compute_update_available_sizes": [f"ci_{size}" for size in SIZES[1:]],
+        "pitr.available_variants": ["pitr_7", "pitr_14", "pitr_28"],
+    }
+    chosen = [_entitlement(key, "set", paid, {"set": values if paid else []}) for key, values in sets.items()]
+    switches = {"ipv4": paid, "project_pausing": PAUSABLE}
+    return {"entitlements": [*chosen, *(_entitlement(key, "boolean", on, {}) for key, on in switches.items())]}
+
+
+def _entitlement(key: str, kind: str, allowed: bool, more: dict[str, Any]) -> dict[str, Any]:
+    feature = {"key": key, "type": kind}
+    return {"feature": feature, "hasAccess": allowed, "type": kind, "config": {"enabled": allowed, **more}}
+
+
 def _regions(call: Call) -> Any:
     known(call.query.get("organization_slug", ""))
     groups = [{"name": name, "code": code, "type": "smartGroup"} for code, name in GROUP_NAMES.items()]
@@ -65,5 +85,6 @@ ROUTES = [
     route("GET", "/v1/profile", _profile),
     route("GET", "/v1/organizations", _list),
     route("GET", "/v1/organizations/{slug}", _get),
+    route("GET", "/v1/organizations/{slug}/entitlements", _entitlements),
     route("GET", "/v1/projects/available-regions", _regions),
 ]

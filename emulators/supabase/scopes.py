@@ -6,7 +6,7 @@ PROJECT = "/v1/projects/[^/]+"
 # Path -> the area; reading it needs `<area>_read`, anything else `<area>_write`.
 AREAS = {
     "/v1/organizations": "organizations",
-    "/v1/organizations/[^/]+": "organization_admin",
+    "/v1/organizations/[^/]+(/entitlements)?": "organization_admin",
     "/v1/organizations/[^/]+/projects": "organization_projects",
     "/v1/projects": "projects",
     f"{PROJECT}(/health|/pause|/restore)?": "project_admin",

@@ -82,6 +82,8 @@ class FakeEngine:
         return self.state
 
 
+ORPHANS: Mapping[str, list[Any]] = {"found": [], "unknown": []}
+"""What the services hold of no stack."""
 REMAINING: Mapping[str, list[str]] = {"deleted": [], "left": []}
 """What the services hold of a client beside its state."""
 
@@ -106,6 +108,12 @@ class FakeWorkspace:
 
     def stacks(self) -> list[str]:
         return [name for name, engine in self.engines.items() if engine.state]
+
+    def state_of(self, stack: str) -> list[dict[str, Any]]:
+        return self.engines[stack].state
+
+    def orphans(self, asked: Mapping[str, Any]) -> dict[str, Any]:
+        return {name: list(lines) for name, lines in ORPHANS.items()}
 
     def remains(self, identity: Any, *, delete: bool) -> Mapping[str, list[str]]:
         return REMAINING
@@ -148,7 +156,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def agency(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Agency:
     """The command line with fake engines for both clients."""
     engines, opened = {"acme": FakeEngine(), "nordwind": FakeEngine()}, []
-    secret = {"GITHUB_TOKEN": "ghp_" + "abcdefgh" * 4}
+    secret = {"GITHUB_TOKEN": "ghp_" + "abcdefgh" * 4, "SUPABASE_ORG_SLUG": "agency"}
 
     def open_fake(root: Path, **options: Any) -> FakeWorkspace:
         opened.append(str(options))

@@ -99,3 +99,12 @@ def test_a_stack_without_a_file_is_named_and_not_said_to_be_empty(agency) -> Non
     result = agency.run("status", "--all")
     assert result.exit_code == 1
     assert "nordwind: a stack with resources and no file Pulumi.nordwind.yaml" in result.stdout
+
+
+def test_of_a_stack_that_cannot_be_opened_nothing_is_said_to_be_empty(agency, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Any, client: str, *, leaving: bool = False) -> None:
+        raise OperatorError("no such file, so its stack cannot be opened", f"Pulumi.{client}.yaml")
+
+    monkeypatch.setattr("tests.automation.conftest.FakeWorkspace.engine", refuse)
+    result = agency.run("destroy", "acme", "--yes")
+    assert (result.exit_code, "nothing" in result.stdout) == (2, False)

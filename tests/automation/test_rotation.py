@@ -55,6 +55,14 @@ def test_a_rotation_that_broke_off_is_finished_before_the_next_begins(folder: Pa
     assert generations(folder) == (2, 1)
 
 
+def test_the_secrets_of_a_paused_client_are_not_renewed_and_its_file_stays(folder: Path) -> None:
+    path = folder / "Pulumi.acme.yaml"
+    path.write_text(before := f"{path.read_text()}  client-environments:paused: true\n")
+    with pytest.raises(OperatorError, match="acme: is paused, and its secrets cannot be renewed"):
+        begin(folder, engine())
+    assert path.read_text() == before
+
+
 def test_a_client_without_a_stack_is_refused_and_its_file_stays(folder: Path) -> None:
     before = (folder / "Pulumi.acme.yaml").read_text()
     with pytest.raises(OperatorError, match="has no secret-key yet"):

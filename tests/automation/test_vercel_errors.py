@@ -62,6 +62,50 @@ MESSAGE = f"[ERROR] Could not create deployment, unexpected error: {FAILED}: Err
             "The repository has no branch main",
         ),
         (
+            "Could not create deployment, unexpected error: incorrect_git_source_info - The provided git source is"
+            " wrong: the ref main could not be found.: Error",
+            "The repository has no branch main",
+        ),
+        (
+            "Could not create deployment, unexpected error: forbidden - Git author local-user must have access to the"
+            " team.: Error",
+            "add the account of GITHUB_TOKEN to it",
+        ),
+        (
+            "Could not create project, unexpected error: forbidden - Not authorized: you must re-authenticate to this"
+            " scope or use a token with access to it.: Error",
+            "Log in to the team by its SSO",
+        ),
+        (
+            "Could not create project, unexpected error: bad_request - o/r cannot be connected to more than 10"
+            " Projects.: Error",
+            "unlink one at Vercel that is not needed",
+        ),
+        (
+            "Could not create project, unexpected error: bad_request - The repository o/r is private and owned by an"
+            " organization, which the Hobby plan does not support.: Error",
+            "The account's plan does not allow it",
+        ),
+        (
+            "Could not add domain www.a.example to project prj_1, unexpected error: forbidden - You don't have access"
+            " to the domain a.example.: Error",
+            "or prove there that it is yours",
+        ),
+        (
+            "Could not add domain a_b.example to project prj_1, unexpected error: invalid_domain - The domain is not"
+            " valid.: Error",
+            "Correct `domain` in the client's file",
+        ),
+        (
+            "Could not create deployment, unexpected error: forbidden - Your account has been blocked.: Error",
+            "see its billing and usage pages",
+        ),
+        (
+            "Could not create project, unexpected error: forbidden - You don't have permission to create the"
+            " project.: Error",
+            "Set VERCEL_API_TOKEN to a token that is valid and may work in vercelTeam",
+        ),
+        (
             "[ERROR] Could not create project, unexpected error: error reading response body: unexpected EOF",
             "project: error reading response body: unexpected EOF. Run it again later. What is made stays",
         ),

@@ -27,6 +27,8 @@ UNSEEN = {
     "steers our own operation and exists nowhere else": {
         ("project", "adopt"),
         ("project", "timeout"),
+        ("project", "needed_variables"),
+        ("project", "unknown_schemas"),
         ("project", "client_id"),
         ("endpoints", "timeout"),
         ("settings", "timeout"),

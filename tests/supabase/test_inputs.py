@@ -57,6 +57,8 @@ def server() -> Iterator[DynamicServer]:
         ({"timeout": 1.5}, "timeout '1.5': must be a whole number of seconds, 1 or more"),
         ({"adopt": "yes"}, "adopt 'yes': must be true or false"),
         ({"paused": True}, "paused 'True': must be false until the project exists"),
+        ({"unknown_schemas": ["crm"]}, "dataApiSchemas 'crm': neither Supabase nor sql/migrations makes such a schema"),
+        ({"needed_variables": "X"}, "needed_variables 'X': must be a list of environment variables"),
     ],
 )
 def test_a_project_refuses_by_property_value_and_rule(
@@ -169,3 +171,14 @@ def test_an_unreachable_api_is_one_line() -> None:
         "OperatorError: GET /v1/organizations/agency: no answer from 127.0.0.1 (ConnectError)."
         " Check the network and SUPABASE_API_URL, then run again.\n"
     )
+
+
+def test_what_steers_a_new_project_is_no_change_of_one_that_exists(server: DynamicServer) -> None:
+    project, more = server.provider(ProjectProvider), {"needed_variables": ["X"], "unknown_schemas": ["crm"]}
+    assert project.check(PROJECT, {**PROJECT, **more}) == []
+    assert project.diff({**PROJECT, "ref": REF}, {**PROJECT, **more}) == ("DIFF_NONE", [])
+
+
+def test_a_variable_that_a_later_step_needs_is_asked_for_before_anything_is_made(server: DynamicServer) -> None:
+    with pytest.raises(ProviderError, match=r"X_NEEDED: is not set\. Nothing was made"):
+        server.provider(ProjectProvider).create({**PROJECT, "needed_variables": ["X_NEEDED"]})

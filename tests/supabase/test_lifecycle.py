@@ -12,6 +12,7 @@ from components.supabase.allocation import CHANGED_BY_HAND, change, live, remove
 from components.supabase.client import Client
 from components.supabase.database import Login
 from components.supabase.ownership import Wanted
+from components.supabase.pausing import pause
 from components.supabase.readiness import SERVICES, current_endpoints, wait_for_endpoints
 from tests.supabase.conftest import Clock
 from tests.supabase.management import BASE, REF, TOKEN, Script
@@ -153,7 +154,8 @@ def test_a_change_writes_only_what_differs(logins: list[Login]) -> None:
     assert writes(script) == []
     logins += [Login.REFUSED, Login.ACCEPTED]
     change(client, REF, OLD, replace(WANTED, project_name="other", instance_size="large", paused=True))
-    assert writes(script) == ["PATCH ", "PATCH /database/password", "PATCH /billing/addons", "POST /pause"]
+    # Pausing is left to the last resource of the client.
+    assert writes(script) == ["PATCH ", "PATCH /database/password", "PATCH /billing/addons"]
     assert logins == []
 
 
@@ -163,10 +165,103 @@ def test_a_paused_project_is_restored_before_anything_else() -> None:
     assert writes(script) == ["POST /restore", "PATCH "]
 
 
-def test_the_password_of_a_paused_project_is_left_alone_with_a_word() -> None:
+@pytest.mark.parametrize(
+    ("seen", "asked"),
+    [
+        (["PAUSING", "PAUSING", "INACTIVE", "RESTORING", "ACTIVE_HEALTHY"], ["POST /restore", "PATCH "]),
+        (["INACTIVE", "INACTIVE", "RESTORING", "COMING_UP", "ACTIVE_HEALTHY"], ["POST /restore", "PATCH "]),
+        (["RESTORE_FAILED", "RESTORING", "ACTIVE_HEALTHY"], ["POST /restore", "PATCH "]),
+        (["RESTORING", "ACTIVE_HEALTHY"], ["PATCH "]),
+        (["COMING_UP", "ACTIVE_HEALTHY"], ["PATCH "]),
+        (["RESIZING", "ACTIVE_HEALTHY"], ["PATCH "]),
+        (["ACTIVE_UNHEALTHY"], ["PATCH "]),
+        (["A_STATE_OF_LATER_DAYS", "ACTIVE_HEALTHY"], ["PATCH "]),
+    ],
+)
+def test_a_project_on_its_way_is_waited_for_and_a_restore_is_asked_for_once(seen: list[str], asked: list[str]) -> None:
+    client, script = session({f"GET {PATH}": [status(each) for each in seen]})
+    change(client, REF, PASSWORD, replace(WANTED, project_name="other"))
+    assert writes(script) == asked
+
+
+def test_a_restore_whose_answer_is_lost_is_looked_at_before_it_is_asked_for_again() -> None:
+    lost = httpx.ReadTimeout("lost")
+    looks = [status("INACTIVE"), status("RESTORING"), status("ACTIVE_HEALTHY")]
+    client, script = session({f"GET {PATH}": looks, f"POST {PATH}/restore": lost})
+    change(client, REF, PASSWORD, replace(WANTED, project_name="other"))
+    assert writes(script) == ["POST /restore", "PATCH "]
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (["PAUSING"], "not ready after 60 s, last seen: PAUSING"),
+        (["INACTIVE"], "not ready after 60 s, last seen: INACTIVE"),
+        (["INACTIVE", "RESTORING", "INACTIVE"], "its restore ended in INACTIVE"),
+        (["INACTIVE", "RESTORING", "RESTORE_FAILED"], "its restore ended in RESTORE_FAILED"),
+        (["GOING_DOWN"], "the project is GOING_DOWN"),
+    ],
+)
+def test_a_project_that_does_not_come_back_is_an_error_before_its_deadline(
+    clock: Clock, seen: list[str], said: str
+) -> None:
+    client, script = session({f"GET {PATH}": [status(each) for each in seen]})
+    with pytest.raises(OperatorError, match=said):
+        change(client, REF, PASSWORD, replace(WANTED, project_name="other"))
+    assert "PATCH " not in writes(script)
+    assert clock.now <= 60
+
+
+@pytest.mark.parametrize(
+    ("seen", "asked"),
+    [
+        (["ACTIVE_HEALTHY", "ACTIVE_HEALTHY", "PAUSING", "INACTIVE"], ["POST /pause"]),
+        (["ACTIVE_UNHEALTHY", "PAUSING", "INACTIVE"], ["POST /pause"]),
+        (["RESTORING", "ACTIVE_HEALTHY", "PAUSING", "INACTIVE"], ["POST /pause"]),
+        (["PAUSE_FAILED", "PAUSING", "INACTIVE"], ["POST /pause"]),
+        (["PAUSING", "INACTIVE"], []),
+        (["INACTIVE"], []),
+    ],
+)
+def test_pausing_returns_once_the_project_is_paused(seen: list[str], asked: list[str]) -> None:
+    client, script = session({f"GET {PATH}": [status(each) for each in seen]})
+    pause(client, REF, timeout=60)
+    assert writes(script) == asked
+
+
+@pytest.mark.parametrize(
+    ("seen", "said"),
+    [
+        (["ACTIVE_HEALTHY", "PAUSING", "PAUSE_FAILED"], "cannot be paused, it is PAUSE_FAILED"),
+        (["REMOVED"], "cannot be paused, it is REMOVED"),
+        (["PAUSING"], "not ready after 60 s, last seen: PAUSING"),
+    ],
+)
+def test_a_project_that_cannot_be_paused_is_an_error(clock: Clock, seen: list[str], said: str) -> None:
+    with pytest.raises(OperatorError, match=said):
+        pause(session({f"GET {PATH}": [status(each) for each in seen]})[0], REF, timeout=60)
+    assert clock.now <= 60
+
+
+def test_a_project_that_somebody_restored_still_counts_as_paused_here() -> None:
+    values = live(session()[0], REF, {"paused": True})
+    assert values is not None
+    assert values["paused"] is True
+
+
+@pytest.mark.parametrize(
+    ("old", "changes", "said"),
+    [
+        (OLD, {}, "the password of a paused project cannot be changed"),
+        (PASSWORD, {"instance_size": "large"}, "the size of a paused project cannot be changed"),
+    ],
+)
+def test_what_a_paused_project_cannot_change_is_left_alone_with_a_word(
+    old: str, changes: dict[str, Any], said: str
+) -> None:
     client, script = session({f"GET {PATH}": status("INACTIVE")})
-    with pytest.raises(OperatorError, match="paused project cannot be changed"):
-        change(client, REF, OLD, replace(WANTED, paused=True))
+    with pytest.raises(OperatorError, match=said):
+        change(client, REF, old, replace(WANTED, paused=True, project_name="other", **changes))
     assert writes(script) == []
 
 

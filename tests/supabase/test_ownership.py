@@ -49,6 +49,9 @@ ANSWERS = {
 }
 
 
+FREE = {"GET /v1/organizations/agency": (200, {"slug": "agency", "name": "Agency", "plan": "free"})}
+
+
 @pytest.fixture
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the operator is warned of."""
@@ -272,3 +275,16 @@ def test_the_session_port_follows_from_the_transaction_port_only_where_it_is_sup
     local = {f"GET /v1/projects/{REF}/config/database/pooler": (200, [{**POOLER, "db_port": 54321}])}
     address = database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS | local)), REF, PASSWORD, timeout=60)
     assert (address.port, address.transaction_port) == (54321, 54321)
+
+
+@pytest.mark.parametrize("size", ["nano", None])
+def test_the_free_plan_has_its_smallest_size(size: str | None) -> None:
+    script = run({**FREE, LIST: (200, {"projects": []})}, replace(WANTED, instance_size=size))
+    assert script.calls.count("POST /v1/projects") == 1
+
+
+def test_a_size_that_the_free_plan_lacks_is_refused_before_anything_is_created() -> None:
+    script = Script(ANSWERS | FREE | {LIST: (200, {"projects": []})})
+    with pytest.raises(OperatorError, match=r"^instanceSize: the plan free has no compute size 'micro', only nano\."):
+        allocate(Client(BASE, TOKEN, http=script), replace(WANTED, instance_size="micro"))
+    assert "POST /v1/projects" not in script.calls

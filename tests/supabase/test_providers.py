@@ -14,6 +14,7 @@ from components.supabase.client import Client
 from components.supabase.database import DatabaseAddress, Login, connect, find_address, login, wait_for_database
 from components.supabase.endpoints import EndpointsProvider
 from components.supabase.models import OwnershipMark
+from components.supabase.pause import PauseProvider
 from components.supabase.project import ProjectProvider
 from tests.conftest import Local
 from tests.dynamic_server import DynamicProvider, DynamicServer, ProviderError, dynamic_server
@@ -152,15 +153,37 @@ def test_a_change_by_hand_comes_back_as_an_input(
     assert project.read(ref, outputs) == (ref, outputs, wanted)
 
 
-def test_pausing_and_restoring_are_changes_in_place(
-    project: DynamicProvider, wanted: dict[str, Any], client: Client
+def test_a_project_is_paused_by_a_resource_of_its_own_and_restored_in_place(
+    server: DynamicServer, project: DynamicProvider, wanted: dict[str, Any], client: Client
 ) -> None:
     ref, outputs = project.create(wanted)
-    paused = project.update(ref, outputs, {**wanted, "paused": True})
-    assert paused == {**outputs, "paused": True}
-    assert project.read(ref, paused)[1] == paused
-    assert project.update(ref, paused, wanted) == outputs
+    meant = project.update(ref, outputs, {**wanted, "paused": True})
+    assert meant == {**outputs, "paused": True}
+    assert client.project(ref).status == "ACTIVE_HEALTHY"
+    pause, inputs = server.provider(PauseProvider), {"project_ref": ref, "timeout": 30}
+    assert pause.read(ref, inputs) == ("", {}, {})
+    assert (pause.create(inputs), pause.create(inputs)) == ((ref, inputs), (ref, inputs))
+    assert client.project(ref).status == "INACTIVE"
+    assert pause.read(ref, inputs) == (ref, inputs, inputs)
+    assert pause.diff(inputs, {**inputs, "timeout": 60}) == ("DIFF_NONE", [])
+    assert project.read(ref, meant)[1] == meant
+    assert project.update(ref, meant, wanted) == outputs
+    pause.delete(ref, inputs)
     assert login(address(client, ref), PASSWORD) is Login.ACCEPTED
+
+
+def test_the_key_of_a_paused_project_stays_as_recorded_and_that_of_a_deleted_one_is_gone(
+    server: DynamicServer, wanted: dict[str, Any], client: Client, emulators: Local
+) -> None:
+    keys, ref = server.provider(ApiKeyProvider), create_by_hand(client, wanted, PASSWORD)
+    inputs = {"project_ref": ref, "key_name": "stack", "generation": 1}
+    made, outputs = keys.create(inputs)
+    client.pause_project(ref)
+    # What the service says about the keys of a paused project is not known: it is not asked.
+    emulators.fault("supabase", method="GET", path=f"/v1/projects/{ref}/api-keys", status=404)
+    assert keys.read(made, outputs) == (made, outputs, inputs)
+    client.delete_project(ref)
+    assert keys.read(made, outputs) == ("", {}, {})
 
 
 def test_a_foreign_project_is_refused_untouched_and_adopted_when_told(

@@ -1,0 +1,1 @@
+"""What exists in the accounts and in no stack: projects, repositories and sites."""

@@ -1,0 +1,31 @@
+"""Lists what no stack holds: `python -m components.orphans` reads `components.orphans.found.Asked` as JSON, and
+`native`, whether to ask GitHub and Vercel; it prints `{found, unknown}`. It asks with the tokens of the environment and
+changes nothing.
+"""
+
+import json
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from components.errors import OperatorError
+from components.orphans.found import Asked, Report
+from components.orphans.projects import find_projects
+from components.orphans.repositories import find_repositories
+from components.orphans.sites import find_sites
+
+
+def look(content: Mapping[str, Any]) -> dict[str, Any]:
+    """Look at all accounts; one that does not answer is told, and the others are looked at all the same."""
+    asked, report = Asked.of(content), Report()
+    urls = find_projects(asked, report)
+    if content["native"]:
+        find_sites(asked, find_repositories(asked, urls, report), report)
+    return report.as_json()
+
+
+if __name__ == "__main__":
+    try:
+        print(json.dumps(look(json.load(sys.stdin))))  # noqa: T201
+    except OperatorError as error:
+        sys.exit(str(error))

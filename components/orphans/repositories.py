@@ -1,0 +1,78 @@
+"""GitHub repositories that no stack holds: proved by the API that they read, or by name and description."""
+
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+
+from components.errors import OperatorError
+from components.native_apis import github
+from components.orphans.found import REPOSITORY, Asked, Found, Report
+from components.sight import get, owner_of, pages, unseen_repositories
+
+DESCRIBED = "Site of "  # how each client's repository begins its description
+VARIABLE = "NEXT_PUBLIC_SUPABASE_URL"
+
+
+def find_repositories(asked: Asked, urls: Mapping[str, str], report: Report) -> dict[str, str]:
+    """Look at all repositories of `GITHUB_OWNER`; archived ones are what a destroyed client leaves on purpose.
+
+    Args:
+        urls: API URL of a proved project -> client.
+
+    Returns:
+        name in lower case -> client, of the repositories that are proved to be a client's.
+    """
+    if not os.environ.get("GITHUB_TOKEN"):
+        report.unknown.append("GitHub repositories: GITHUB_TOKEN is not set")
+        return {}
+    try:
+        with github() as http:
+            return _of_owner(http, asked, urls, report)
+    except OperatorError as error:
+        report.unknown.append(f"GitHub repositories: {error}")
+        return {}
+
+
+def _of_owner(http: httpx.Client, asked: Asked, urls: Mapping[str, str], report: Report) -> dict[str, str]:
+    owner = owner_of(http)
+    if reason := unseen_repositories(http, owner):
+        report.unknown.append(f"GitHub repositories: there may be more, {reason}")
+    route = "/user/repos?affiliation=owner" if owner.own else f"/orgs/{quote(owner.name)}/repos?type=all"
+    proved: dict[str, str] = {}
+    for repository in pages(http, route):
+        name = str(repository["name"]).lower()
+        if repository.get("archived") or {name, str(repository["id"])} & asked.repositories:
+            continue
+        for found in _judged(http, owner.name, repository, asked, urls):
+            report.found.append(found)
+            proved |= {name: found.client} if found.proof else {}
+    return proved
+
+
+def _judged(
+    http: httpx.Client, owner: str, repository: Mapping[str, Any], asked: Asked, urls: Mapping[str, str]
+) -> Iterator[Found]:
+    """Yield the repository unless neither its name nor its description is like a client's."""
+    name, description = str(repository["name"]), str(repository.get("description") or "")
+    by_name, shown = asked.client_by_name(name), f"{owner}/{name}"
+    if not by_name and not description.startswith(DESCRIBED):
+        return
+    client, text = asked.described.get(name, ("", ""))
+    if client and text == description:
+        yield Found(REPOSITORY, shown, client, f"it is named and described as client '{client}'")
+        return
+    try:
+        answer = get(http, f"/repos/{quote(owner)}/{quote(name)}/actions/variables/{VARIABLE}")
+    except OperatorError as error:
+        yield Found(REPOSITORY, shown, by_name, doubt=f"what API it reads cannot be told: {error}")
+        return
+    url = str(answer.json().get("value", "")) if answer.is_success else ""
+    if reader := urls.get(url) or asked.clients.get(url):
+        yield Found(REPOSITORY, shown, reader, f"it reads the API of client '{reader}'")
+    else:
+        yield Found(
+            REPOSITORY, shown, by_name, doubt="it is named or described like a client's, and reads no client's API"
+        )
