@@ -132,8 +132,9 @@ def take_up(settings: ClientSettings, environment: Mapping[str, str] = os.enviro
 
 def _state() -> dict[str, Mapping[str, Any]]:
     """Return the outputs of the client's resources as the last operation left them, by name."""
-    asked = {"stackName": pulumi.get_stack()}
-    found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", asked).value
+    # Pulumi Cloud takes a bare name for a stack of the account's default organization.
+    name = f"{pulumi.get_organization()}/{pulumi.get_project()}/{pulumi.get_stack()}"
+    found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value
     resources: Mapping[str, Any] = (found or {}).get("outputs") or {}
     return {
         urn.split("::", 3)[3]: resource.get("outputs") or {}
