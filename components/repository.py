@@ -58,6 +58,14 @@ def declare_repository(
         has_projects=False,
         has_wiki=False,
         delete_branch_on_merge=True,
+        # The plugin's defaults, declared: else each refresh shows them as a difference from the program.
+        allow_merge_commit=True,
+        allow_rebase_merge=True,
+        allow_squash_merge=True,
+        merge_commit_title="MERGE_MESSAGE",
+        merge_commit_message="PR_TITLE",
+        squash_merge_commit_title="COMMIT_OR_PR_TITLE",
+        squash_merge_commit_message="COMMIT_MESSAGES",
         archive_on_destroy=settings.archive_on_destroy,
         # What it began with is settled at its creation; another template must not replace it.
         opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect, ignore_changes=["autoInit", "template"]),

@@ -59,9 +59,13 @@ class TakeUp:
             return None
         self.taken.append(args.name)
         # An import fails where inputs differ from what is there; the next `up` brings those in line.
-        declared = [_camel(name) for name, value in args.props.items() if value is not None]
+        props = dict(args.props)
+        if props.get("sensitive"):
+            # Vercel shows no sensitive value to an import, so it has nothing to keep; written only, it needs nothing.
+            props["value_wo"], props["value"] = props["value"], None
+        declared = [_camel(name) for name, value in props.items() if value is not None and name != "value_wo"]
         more = pulumi.ResourceOptions(import_=self._import_id(args.type_, found, inputs), ignore_changes=declared)
-        return pulumi.ResourceTransformationResult(args.props, pulumi.ResourceOptions.merge(args.opts, more))
+        return pulumi.ResourceTransformationResult(props, pulumi.ResourceOptions.merge(args.opts, more))
 
     def end(self) -> None:
         """Say what was taken up and close the connections, once every resource has been declared."""
