@@ -189,6 +189,7 @@ def test_a_supabase_project_of_that_name_is_refused_with_what_to_do(bare: Bare) 
     bare.emulators.supabase("DELETE", f"/v1/projects/{ref}").raise_for_status()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("service", "fault"), [("github", GITHUB_BLIND), ("vercel", VERCEL_BLIND)])
 def test_what_a_blind_refresh_dropped_is_taken_up_again_as_it_is_there(
     bare: Bare, service: str, fault: dict[str, Any]

@@ -27,7 +27,6 @@ from tests.emulators.native import ENGINE, ROOT
 from tests.proof.test_interruptions import assert_converges, killed_create
 
 pytestmark = ENGINE
-BACKENDS = ("file", "postgres")
 
 
 class ProductionClient(Client):
@@ -100,7 +99,7 @@ def edit_environment(root: Path, **changes: Any) -> None:
     path.write_text(yaml.safe_dump(content))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.parametrize("backend", ["file", pytest.param("postgres", marks=pytest.mark.long)])
 def test_a_client_of_production_lives_from_new_to_destroy(make_production: MakeProduction, backend: str) -> None:
     client = make_production("life", backend)
     planned = client("preview")
@@ -135,7 +134,8 @@ def test_a_client_of_production_lives_from_new_to_destroy(make_production: MakeP
     assert list((client.root / "retired").glob(f"*{client.name}*"))
 
 
-@pytest.mark.parametrize("backend", BACKENDS)
+@pytest.mark.long
+@pytest.mark.parametrize("backend", ["file", "postgres"])
 def test_an_engine_killed_at_the_billed_request_is_followed_by_an_up_that_goes_on(
     make_production: MakeProduction, backend: str
 ) -> None:
