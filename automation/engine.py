@@ -82,7 +82,7 @@ class Engine(Protocol):
     `error` set, and only what keeps an operation from starting raises `OperatorError`."""
 
     name: str
-    """`pulumi v3.260.0`, or `rehearsal`."""
+    """`pulumi v3.272.0`, or `rehearsal`."""
 
     def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
         """Plan without changing anything; with `refresh`, against what the remote systems hold now."""

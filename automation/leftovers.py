@@ -20,10 +20,9 @@ from pulumi.automation import events
 from automation.processes import run_to_end
 from automation.pulumi_events import SECRET, UNKNOWN
 from components.errors import OperatorError
+from components.settings import STACK_MARK
 
 HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
-# The engine and its plugins carry it, so that those of a dead engine are told from everybody else's.
-MARK = "CLIENT_ENVIRONMENTS_STACK"
 NATIVE = ("github:", "vercel:")
 REPOSITORY = "github:index/repository:Repository"
 SITE = "vercel:index/project:Project"
@@ -42,7 +41,7 @@ def free_lock(stack: auto.Stack, refusal: str, mark: str) -> None:
     Args:
         stack: the locked stack.
         refusal: what the engine said about the lock.
-        mark: value of `MARK` in the environment of this stack's processes.
+        mark: value of `STACK_MARK` in the environment of this stack's processes.
 
     Raises:
         OperatorError: the lock is somebody's, or may be; naming the holder.
@@ -200,7 +199,7 @@ def _stat(pid: int) -> list[str]:
 def _end_orphans(mark: str) -> None:
     """End the processes that were started for this stack and have no engine any more; returns when they have ended."""
     deadline = time.monotonic() + PATIENCE
-    while orphans := _orphans(f"{MARK}={mark}".encode()):
+    while orphans := _orphans(f"{STACK_MARK}={mark}".encode()):
         for pid in orphans:
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGTERM if time.monotonic() < deadline else signal.SIGKILL)

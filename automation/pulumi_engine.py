@@ -17,11 +17,12 @@ from pulumi.automation import events
 
 from automation.engine import OnStep, Outcome
 from automation.interrupt import requested
-from automation.leftovers import MARK, REPOSITORY, SITE, ask_sight, free_lock, settle_creates
+from automation.leftovers import REPOSITORY, SITE, ask_sight, free_lock, settle_creates
 from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_command import Command, OverdueError, within_limit
 from automation.pulumi_events import SECRET, Recorder, text_lines
 from components.errors import OperatorError
+from components.settings import STACK_MARK
 from components.settings_file import read_settings_file
 from components.system_errors import CLOSED, FULL
 
@@ -56,7 +57,8 @@ class PulumiEngine:
         self._root, self._client, self._command = root, client, Command(command)
         self._planned: list[events.StepEventStateMetadata] = []
         self._failed: list[events.StepEventStateMetadata] = []
-        self._environment = {**environment, MARK: f"{root}:{client}"}
+        # Its plugins carry it too, so that those of a dead engine are told from everybody else's.
+        self._environment = {**environment, STACK_MARK: f"{root}:{client}"}
         self._workspace = self._private(root / ".local/pulumi") if local else self._open(root, {})
 
     def preview(self, *, refresh: bool = False, on_step: OnStep | None = None) -> Outcome:
@@ -164,7 +166,7 @@ class PulumiEngine:
         try:
             return work()
         except auto.ConcurrentUpdateError as error:
-            free_lock(stack, str(error), self._environment[MARK])
+            free_lock(stack, str(error), self._environment[STACK_MARK])
             return work()
 
     def _find(self) -> auto.Stack | None:

@@ -14,7 +14,7 @@ from automation.installer import find_pulumi
 from automation.local import LOCAL_PASSPHRASE, start_emulators
 from automation.processes import TOOL_SECONDS, run_to_end
 from components.errors import OperatorError
-from components.settings import ClientSettings, load_settings
+from components.settings import STACK_MARK, ClientSettings, load_settings
 
 if TYPE_CHECKING:
     from automation.departure import Identity
@@ -192,6 +192,7 @@ def open_workspace(root: Path, *, local: bool, writes: bool = False) -> Workspac
     environment = {**os.environ, "PATH": f"{root / '.venv/bin'}{os.pathsep}{os.environ.get('PATH', '')}"}
     # State knows the salt of its secrets, so a client's file that lost it, or never had it, is no obstacle.
     environment |= {"PULUMI_SKIP_UPDATE_CHECK": "true", "PULUMI_FALLBACK_TO_STATE_SECRETS_MANAGER": "true"}
+    environment[STACK_MARK] = str(root)
     if local:
         environment |= start_emulators(root).exports
         environment |= {"CLIENT_ENVIRONMENT": "local", "PULUMI_CONFIG_PASSPHRASE": LOCAL_PASSPHRASE}

@@ -34,7 +34,12 @@ class Lookup:
         self._owner = quote(os.environ.get("GITHUB_OWNER", ""))
         self._github, self._vercel = github(), vercel()
         self._ours: dict[str, bool] = {}
-        self._site_id: str | None = None
+        self.site_id: str | None = None
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._github.close()
+        self._vercel.close()
 
     def find(self, kind: str, inputs: Inputs, since: str | None) -> str | None:
         """The id of the resource of a type that has these inputs, or None.
@@ -87,8 +92,8 @@ class Lookup:
         link = (found or {}).get("link") or {}
         same = quote(link.get("org", "")) == self._owner and self._is_our_repository(link.get("repo", ""))
         if found and self._is_ours(found["createdAt"], same=same):
-            self._site_id = str(found["id"])
-        return self._site_id
+            self.site_id = str(found["id"])
+        return self.site_id
 
     def _site_variable(self, inputs: Inputs) -> str | None:
         found = self._in_site(inputs, "v10", "env") or {"envs": []}
@@ -107,7 +112,7 @@ class Lookup:
         return when > self._since
 
     def _in_site(self, inputs: Inputs, version: str, path: str) -> Any:
-        site = inputs.get("projectId") or self._site_id
+        site = inputs.get("projectId") or self.site_id
         return site and self._get(self._vercel, f"/{version}/projects/{quote(site)}/{path}", inputs)
 
     def _repo(self, name: str) -> str:

@@ -10,6 +10,7 @@ from components.client_environment import ClientEnvironment
 from components.dynamic import stable_pickles
 from components.errors import OperatorError
 from components.settings import load_settings
+from components.take_up import take_up
 
 
 def declare() -> ClientEnvironment:
@@ -21,10 +22,13 @@ def declare() -> ClientEnvironment:
     sys.excepthook = _without_interrupts
     try:
         settings = load_settings(pulumi.get_stack(), Path.cwd())
+        taken = take_up(settings)
         with stable_pickles():
             client = ClientEnvironment("client", settings)
     except OperatorError as error:
         raise pulumi.RunError(str(error)) from None
+    if taken:
+        taken.end()
     for name, value in client.stack_outputs().items():
         pulumi.export(name, value)
     return client

@@ -58,9 +58,17 @@ def declare_repository(
         has_projects=False,
         has_wiki=False,
         delete_branch_on_merge=True,
+        # The plugin's defaults, declared: else each refresh shows them as a difference from the program.
+        allow_merge_commit=True,
+        allow_rebase_merge=True,
+        allow_squash_merge=True,
+        merge_commit_title="MERGE_MESSAGE",
+        merge_commit_message="PR_TITLE",
+        squash_merge_commit_title="COMMIT_OR_PR_TITLE",
+        squash_merge_commit_message="COMMIT_MESSAGES",
         archive_on_destroy=settings.archive_on_destroy,
-        # Where a repository came from is settled at its creation; another template must not replace it.
-        opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect, ignore_changes=["template"]),
+        # What it began with is settled at its creation; another template must not replace it.
+        opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect, ignore_changes=["autoInit", "template"]),
     )
     inside = pulumi.ResourceOptions(parent=parent, deleted_with=repository)
     # Accounts may call their first branch otherwise; files and ruleset need a known name.
@@ -86,7 +94,8 @@ def _files(
     repository: github.Repository, files: Mapping[str, str], opts: pulumi.ResourceOptions
 ) -> tuple[github.RepositoryFile, ...]:
     # A client begins with the starter and goes its own way: what its developers write is neither drift nor undone.
-    begun = pulumi.ResourceOptions(ignore_changes=["content", "commitMessage"])
+    # Nor does a file that was imported take a commit for the sake of how it would have been created.
+    begun = pulumi.ResourceOptions(ignore_changes=["content", "commitMessage", "overwriteOnCreate"])
     return tuple(
         github.RepositoryFile(
             f"starter/{path}",

@@ -25,6 +25,8 @@ from components.service_settings import (
 from components.settings_file import read_settings_file
 
 RESERVED = frozenset({"prod", "local"})
+# In the environment of every process that the command line starts for a stack; tells them from a bare `pulumi up`.
+STACK_MARK = "CLIENT_ENVIRONMENTS_STACK"
 SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,38}")
 REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 CLIENT_KEYS = frozenset(

@@ -27,6 +27,7 @@ class Proxy:
 
     def __init__(self, state: Path, hosts: Iterable[str], port: int) -> None:
         self.hosts, self.port = frozenset(hosts), port
+        self._connections: set[asyncio.Task[None]] = set()
         self.bundle = state / "ca-bundle.pem"
         authority = _authority(state)
         self.bundle.write_text(certifi.contents() + authority.cert_pem.bytes().decode())
@@ -38,6 +39,12 @@ class Proxy:
         """Serve those who connect to a socket that listens."""
         return await asyncio.start_server(self._serve, sock=listener)
 
+    async def end(self) -> None:
+        """Close the connections that clients have left open; a loop that ends before them says so on standard error."""
+        for connection in self._connections:
+            connection.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+
     def exports(self, port: int) -> dict[str, str]:
         """The environment variables that lead a plugin through a proxy that listens on this port."""
         loopback = "127.0.0.1,localhost"
@@ -45,6 +52,9 @@ class Proxy:
         return names | {"NO_PROXY": loopback, "no_proxy": loopback}
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        self._connections.add(task)
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             method, target, *_ = head.split(" ", 2)
@@ -62,6 +72,7 @@ class Proxy:
             pass  # the client went away, or does not trust us: it knows, and there is nobody else to tell
         finally:
             writer.close()
+            self._connections.discard(task)
 
     async def _relay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         inner_reader, inner_writer = await asyncio.open_connection("127.0.0.1", self.port)

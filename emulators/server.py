@@ -43,6 +43,7 @@ class Emulators:
         self.postgres = Postgres(state / "database", volatile=volatile, url=os.environ.get("DATABASE_URL") or None)
         self._servers: list[uvicorn.Server] = []
         self._threads: list[threading.Thread] = []
+        self._proxy: Proxy | None = None
         self._ending = ExitStack()
 
     def start(self) -> None:
@@ -96,6 +97,7 @@ class Emulators:
         proxy = Proxy(self.state, PROXIED, ports["vercel"])
         self._run(self._loop.run_forever)
         asyncio.run_coroutine_threadsafe(proxy.start(listener), self._loop).result(10)
+        self._proxy = proxy
         ports["proxy"] = listener.getsockname()[1]
         self.exports |= proxy.exports(ports["proxy"])
 
@@ -109,6 +111,8 @@ class Emulators:
             server.should_exit = True
         # Ends the queries of requests under way, which would be waited for.
         self.postgres.stop()
+        if self._proxy:
+            asyncio.run_coroutine_threadsafe(self._proxy.end(), self._loop).result(5)
         self._loop.call_soon_threadsafe(self._loop.stop)
         for thread in self._threads:
             thread.join(timeout=5)

@@ -10,6 +10,8 @@ import pytest
 
 from emulators.server import Emulators
 
+pytest_plugins = ["tests.skip_budget"]
+
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--long", action="store_true", help="also run the tests that take minutes")

@@ -9,6 +9,7 @@ import pytest
 
 from components.client_environment import NEEDS_RUNNING
 from components.program import declare
+from components.settings import STACK_MARK
 from tests import wiring
 from tests.wiring import Recorder
 
@@ -42,6 +43,8 @@ ROLES = {
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     """Run the program of the repository on the settings files of a folder."""
     monkeypatch.setenv("SUPABASE_ORG_SLUG", "agency")
+    # With the tokens of whoever runs this the program would look for repository and site.
+    monkeypatch.setenv(STACK_MARK, "test")
     monkeypatch.chdir(folder)
     return wiring.run(declare)
 

@@ -73,7 +73,7 @@ def test_a_template_takes_the_place_of_the_starter_and_never_replaces_a_reposito
     assert of_type(resources, "RepositoryFile") == {}
     assert resources["repository"].inputs["template"] == {"owner": "agency", "repository": "base"}
     assert "autoInit" not in resources["repository"].inputs
-    assert list(resources["repository"].request.ignoreChanges) == ["template"]
+    assert list(resources["repository"].request.ignoreChanges) == ["autoInit", "template"]
 
 
 def test_the_ruleset_keeps_the_default_branch_from_deletion_and_force_pushes_where_the_plan_allows_it() -> None:

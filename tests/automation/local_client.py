@@ -37,9 +37,14 @@ class Client:
         """Name of the project, the repository and the site."""
         return f"client-{self.name}-local"
 
+    @property
+    def flags(self) -> list[str]:
+        """Options that every verb takes for this client."""
+        return ["--local"] if self.local else []
+
     def __call__(self, verb: str, *words: str) -> tuple[int, dict[str, Any]]:
         """Run a verb; the exit code and what the JSON object says about the client."""
-        result = CliRunner().invoke(app, [verb, self.name, "--local", "--json", *words])
+        result = CliRunner().invoke(app, [verb, self.name, *self.flags, "--json", *words])
         return result.exit_code, json.loads(result.stdout)["clients"][0]
 
     def state(self) -> dict[str, Any]:

@@ -75,6 +75,15 @@ def test_the_engine_is_the_sdks_version() -> None:
     assert f"pulumi-version: {pin}\n" in (ROOT / ".github/actions/setup/action.yml").read_text()
 
 
+def test_each_night_runs_the_engine_s_long_tests_on_the_engine_that_is_pinned() -> None:
+    nightly = WORKFLOWS["nightly"]
+    assert triggers(nightly) == {"schedule", "workflow_dispatch"}
+    steps = nightly["jobs"]["engine"]["steps"]
+    assert [step["uses"] for step in steps if "setup" in step.get("uses", "")] == ["./.github/actions/setup"]
+    (run,) = [step["run"] for step in steps if "run" in step]
+    assert 'make test ARGS="-m engine --long ' in run
+
+
 @pytest.mark.parametrize(
     ("files", "clients"),
     [

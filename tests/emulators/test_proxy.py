@@ -1,6 +1,7 @@
 """The loopback proxy: answers as its hosts with its own certificate, refuses every other, survives a restart."""
 
 import asyncio
+import gc
 import ssl
 import threading
 from collections.abc import Iterator
@@ -29,6 +30,7 @@ def proxied(state: Path, port: int) -> Iterator[dict[str, str]]:
         yield proxy.exports(server.sockets[0].getsockname()[1])
     finally:
         loop.call_soon_threadsafe(server.close)
+        asyncio.run_coroutine_threadsafe(proxy.end(), loop).result(5)
         loop.call_soon_threadsafe(loop.stop)
         thread.join()
         loop.close()
@@ -78,3 +80,16 @@ def test_a_restart_keeps_the_authority_and_its_key_to_itself(tmp_path: Path) -> 
     bundles = [Proxy(tmp_path, (API_HOST,), 1).bundle.read_text() for _ in "12"]
     assert bundles[0] == bundles[1]
     assert (tmp_path / "ca.key").stat().st_mode & 0o077 == 0
+
+
+@pytest.mark.filterwarnings("error")
+def test_a_connection_that_a_client_has_left_open_ends_with_the_proxy(tmp_path: Path) -> None:
+    with serve(app, context_in(tmp_path)) as url:
+        with proxied(tmp_path, int(url.rpartition(":")[2])) as exports:
+            vercel = client(exports)
+            vercel.get(f"https://{API_HOST}/v2/user")
+        # Python tells of a coroutine that was never ended when it is collected.
+        gc.collect()
+        with pytest.raises(httpx.TransportError):
+            vercel.get(f"https://{API_HOST}/v2/user")
+        vercel.close()

@@ -86,7 +86,7 @@ def killed_create(
     client.emulators.requests(service)
     client.emulators.fault(service, method=method, path=path, nth=nth, hold=hold)
     url = f"{client.emulators.urls[service]}/_emulator/faults"
-    command = [sys.executable, "-c", COMMAND_LINE, "up", client.name, "--local", "--json"]
+    command = [sys.executable, "-c", COMMAND_LINE, "up", client.name, *client.flags, "--json"]
     with (client.root / "output").open("wb") as said:
         up = subprocess.Popen(
             command,
