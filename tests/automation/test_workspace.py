@@ -113,7 +113,7 @@ def test_emulators_of_older_code_are_stopped_before_new_ones_start(
         ready.write_text(json.dumps({"pid": os.getpid(), "exports": {}, "services": {}}))
         return subprocess.CompletedProcess(command, 0, "", "")
 
-    monkeypatch.setattr(local.subprocess, "run", run)
+    monkeypatch.setattr(local, "run_to_end", run)
     start_emulators(tmp_path)
     start_emulators(tmp_path)
     assert asked == ["--detach"]
