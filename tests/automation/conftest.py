@@ -14,6 +14,9 @@ from typer.testing import CliRunner
 from automation import session
 from automation.cli import app
 from automation.engine import OnStep, Outcome, Step
+from automation.local import LOCAL_PASSPHRASE
+from automation.rehearsal.state import Snapshot, StateFile
+from automation.rehearsal.vault import PASSPHRASE
 from components.errors import OperatorError
 from components.settings import ClientSettings, load_settings
 from tests.automation.local_client import make_client  # noqa: F401
@@ -35,6 +38,13 @@ TYPES = {
 def step(name: str, operation: str = "create", client: str = "acme", **more: Any) -> Step:
     """A step of a resource of the client environment."""
     return Step(PREFIX.format(client, TYPES[name], name), operation, **more)
+
+
+def keep_rehearsal(folder: Path) -> None:
+    """Let the rehearsal engine stand in without asking the installer's site, as a state of another client does."""
+    states = folder / ".local/rehearsal"
+    states.mkdir(parents=True)
+    StateFile(states, "other", {PASSPHRASE: LOCAL_PASSPHRASE}).save(Snapshot())
 
 
 @dataclass

@@ -24,7 +24,7 @@ from components import dynamic
 from components.errors import OperatorError
 from emulators.server import _remembered_ports
 from emulators.store import Store
-from tests.automation.conftest import ROOT
+from tests.automation.conftest import ROOT, keep_rehearsal
 from tests.automation.local_client import PULUMI
 from tests.automation.test_pulumi_engine import PROGRAM, PROVIDER
 
@@ -53,8 +53,7 @@ def project(engine: str, folder: Path, emulators, monkeypatch: pytest.MonkeyPatc
     (folder / ".local/emulators/ready.json").write_text(json.dumps(ready))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     if engine == "rehearsal":
-        (folder / ".local/rehearsal").mkdir()
-        (folder / ".local/rehearsal/other.json").write_text("{}")
+        keep_rehearsal(folder)
         folders = [name for name in os.environ["PATH"].split(os.pathsep) if not shutil.which("pulumi", path=name)]
         monkeypatch.setenv("PATH", os.pathsep.join(folders))
     return folder

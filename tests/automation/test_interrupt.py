@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from automation.workspace import open_engine
-from tests.automation.conftest import ROOT
+from tests.automation.conftest import ROOT, keep_rehearsal
 from tests.automation.local_client import PULUMI
 from tests.automation.test_pulumi_engine import PROGRAM, PROVIDER
 
@@ -56,9 +56,7 @@ def project(request, folder: Path, emulators, monkeypatch: pytest.MonkeyPatch) -
     (folder / ".local/emulators/ready.json").write_text(json.dumps(ready))
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
     if request.param == "rehearsal":
-        # A state of another client keeps rehearsal standing in, without asking the installer's site.
-        (folder / ".local/rehearsal").mkdir()
-        (folder / ".local/rehearsal/other.json").write_text("{}")
+        keep_rehearsal(folder)
         folders = [name for name in os.environ["PATH"].split(os.pathsep) if not shutil.which("pulumi", path=name)]
         monkeypatch.setenv("PATH", os.pathsep.join(folders))
     return folder
