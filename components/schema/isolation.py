@@ -46,8 +46,9 @@ def judge(connection: psycopg.Connection[Any], *, clone: bool = False, final: bo
             service_role and that row-level security does not bind.
         clone: the database is a copy that nobody uses: procedures, and functions that write or reach outside, are
             called too.
-        final: the database is as the newest migration leaves it, so that an entry of `allowed.yaml` that nothing needs
-            is a finding.
+        final: the database is as the newest migration leaves it. Else neither the rules of `insiders.yaml` about what
+            members and the server may not do, nor the rights that the snapshot says they have, are tried, and an entry
+            of `allowed.yaml` that nothing needs is no finding.
 
     Raises:
         OperatorError: the check could not be carried out, say because the schema is missing; `__cause__` is the error

@@ -164,6 +164,17 @@ def test_a_repair_is_attacked_and_committed_although_something_foreign_stays_ope
     assert read_live(connection).catalog[name] == read_snapshot()[name]
 
 
+@pytest.mark.parametrize(
+    "first",
+    [pytest.param(n, marks=() if n in {1, 6, 8, 18} else pytest.mark.long) for n in range(1, len(read_migrations()))],
+)
+def test_a_client_of_any_older_release_is_upgraded(empty: Connection, first: int) -> None:
+    apply(empty, read_migrations()[:first])
+    applied = apply(empty, read_migrations(), snapshot=read_snapshot())
+    assert len(applied.files) == len(read_migrations()) - first
+    assert applied.live.catalog == read_snapshot()
+
+
 def test_a_leak_behind_an_index_that_runs_alone_is_refused_before_the_index(
     connection: Connection, folder: Folder
 ) -> None:
