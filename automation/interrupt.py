@@ -7,6 +7,7 @@ signals the whole process group, or from here, when only this process was signal
 
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
+NUDGE = signal.SIGURG  # of no effect by itself, but it ends what the main thread waits in
+NUDGES, NUDGE_SECONDS = 10, 0.2
 PATIENCE = 1.0  # seconds for a signal to reach the group's other processes
 LAST_PATIENCE = 15.0  # seconds for a `pulumi` command that was told twice; it ends its plugins and frees its lock
 _COMMANDS: set[int] = set()
@@ -35,9 +38,11 @@ def deferred() -> Iterator[None]:
     before = {number: signal.signal(number, handler) for number in SIGNALS}
     # After the handlers: a program that is started now begins with both signals at their defaults.
     handler.witness = _Witness()
+    waker = _Waker(handler.handled)
     try:
         yield
     finally:
+        waker.stop()
         for number, previous in before.items():
             signal.signal(number, previous)
         handler.witness.stop()
@@ -75,8 +80,10 @@ class _Handler:
 
     def __init__(self) -> None:
         self._count = 0
+        self.handled = threading.Event()
 
     def __call__(self, number: int, frame: FrameType | None) -> None:
+        self.handled.set()
         self._count += 1
         if self._count == 1:
             _say("\nStopping: what is running ends first, and is saved. Once more ends at once.")
@@ -97,6 +104,44 @@ class _Handler:
         if count > 1:
             threading.Event().wait(LAST_PATIENCE)
             _end(number)
+
+
+class _Waker:
+    """Lets a signal be handled soon, whatever the main thread waits for.
+
+    Python runs handlers in the main thread, between two of its instructions. A signal that comes just before that
+    thread begins to wait, or that another thread gets, does not end the wait.
+
+    Args:
+        handled: set by each run of the handler.
+    """
+
+    def __init__(self, handled: threading.Event) -> None:
+        self._handled, self._main = handled, threading.get_ident()
+        self._reader, self._writer = socket.socketpair()
+        self._writer.setblocking(False)
+        self._nudge_before = signal.signal(NUDGE, lambda _number, _frame: None)
+        # The interpreter writes the number of each signal to it at once, in whichever thread.
+        self._writer_before = signal.set_wakeup_fd(self._writer.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, daemon=True).start()
+
+    def stop(self) -> None:
+        signal.set_wakeup_fd(self._writer_before)
+        signal.signal(NUDGE, self._nudge_before)
+        self._writer.close()
+
+    def _watch(self) -> None:
+        with self._reader:
+            while number := self._reader.recv(1):
+                if number[0] in SIGNALS:
+                    self._nudge()
+
+    def _nudge(self) -> None:
+        for _ in range(NUDGES):
+            if self._handled.wait(NUDGE_SECONDS):
+                break
+            signal.pthread_kill(self._main, NUDGE)
+        self._handled.clear()
 
 
 class _Witness:

@@ -107,6 +107,39 @@ def test_the_second_ctrl_c_ends_a_running_program_too(tmp_path: Path) -> None:
         time.sleep(0.05)
 
 
+UNSEEN = """
+import signal, threading
+from automation.interrupt import deferred, requested
+waiting, asked = threading.Lock(), threading.Event()
+waiting.acquire()
+def other():
+    # As when it comes just before the main thread begins to wait: nothing ends the wait.
+    for _ in range(2):
+        signal.pthread_kill(threading.get_ident(), signal.SIGINT)
+        while not requested():
+            asked.wait(0.05)
+with deferred():
+    threading.Thread(target=other, daemon=True).start()
+    waiting.acquire()
+"""
+
+
+def test_a_signal_that_ends_no_wait_is_handled_all_the_same(tmp_path: Path) -> None:
+    environment = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
+    done = subprocess.run(
+        [sys.executable, "-c", UNSEEN],
+        cwd=tmp_path,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+        start_new_session=True,
+    )
+    assert done.returncode == 128 + signal.SIGINT
+    assert [line[:8] for line in done.stderr.splitlines() if line] == ["Stopping", "Ending a"]
+
+
 def is_read(gate: Path) -> bool:
     """Whether a process has the pipe open for reading."""
     try:
