@@ -13,20 +13,20 @@ from psycopg.types.json import Jsonb
 
 from components.schema import privileges
 from components.schema.allowed import read_allowed, take_out, unused
-from components.schema.attacks import RAISED, Attack, Attacker
+from components.schema.attacks import Attack, Attacker
 from components.schema.calls import Caller, Observation
 from components.schema.catalog import read_snapshot
 from components.schema.controls import Right, rights
 from components.schema.insiders import read_insiders
 from components.schema.migrations import SQL
 from components.schema.reach import Reach, read_reach
-from components.schema.report import CHANGED, Finding, Report, grouped, outcome_text
+from components.schema.report import Finding, Report, grouped
 from components.schema.sample_rows import Planner, Row, place, to_fill
 from components.schema.shadow import copy, copy_rows, count_on_insert, has_key, to_copy
 from components.schema.stage import Actor, Organization, Stage
 from components.schema.surface import VIEWS, Relation, Surface, literal, query, quoted
 from components.schema.tenancy import ACCOUNTS, Tenancy, account_columns, read_tenancy
-from components.schema.verdicts import judge_calls
+from components.schema.verdicts import judge_calls, leaks_of, lockouts, undecided
 
 # As the Data API has it; copies of tables come last.
 PATH = "set local search_path = public, extensions, pg_temp"
@@ -96,10 +96,10 @@ class Proof:
         leaks, unjudged = judge_calls(
             caller, outsiders, before, answers[:size], answers[size : 2 * size], insiders, answers[2 * size :]
         )
-        found = [*self._leaks(attacks, effects, wanted, results), *privileges.granted(attacker)]
+        found = [*leaks_of(attacks, effects, wanted, results), *privileges.granted(attacker)]
         known = {(each.table, each.role, each.verb, each.actor) for each in found}
         leaks = [*found, *(each for each in leaks if (each.table, each.role, each.verb, each.actor) not in known)]
-        unjudged = [*privileges.unjudged(attacker), *self._undecided(attacks, wanted, results), *unjudged]
+        unjudged = [*privileges.unjudged(attacker), *undecided(attacks, wanted, results), *unjudged]
         return self._report(len(attacks) + len(outsiders) + len(effects), leaks, wanted, unjudged, results)
 
     def _facts(self) -> Surface:
@@ -353,30 +353,6 @@ class Proof:
     def _large(self) -> list[Relation]:
         return privileges.large_and_unindexed(self.surface, dict(self.tenancy.columns), LARGE)
 
-    def _leaks(
-        self, attacks: Sequence[Attack], effects: Sequence[Attack], wanted: Sequence[Right], results: dict[int, str]
-    ) -> list[Finding]:
-        """Attacks that got through, and statements of members that changed what is another's."""
-        got_through = [each for each in attacks if not each.repelled(results[id(each)])]
-        attempts = [*effects, *(attempt for right in wanted for attempt in right.attempts)]
-        changed = [each for each in attempts if results[id(each)].startswith(CHANGED)]
-        return [_finding(each, results[id(each)]) for each in (*got_through, *changed)]
-
-    def _undecided(self, attacks: Sequence[Attack], wanted: Sequence[Right], results: dict[int, str]) -> list[Finding]:
-        """Rows that a trigger refuses to members and outsiders alike: its rule was never the organization."""
-        kept = {right.table for right in wanted if right.verb == "insert" and self._kept(right, results)}
-        tried = {right.table for right in wanted if right.verb == "insert"}
-        outcome = "a trigger refuses the row to members too: give one that it takes in sql/checks/rows/{0}.sql"
-        return [
-            Finding(each.table, each.actor.role, each.verb, "", outcome.format(each.table))
-            for each in attacks
-            if each.verb == "insert" and results[id(each)] in RAISED and each.table in tried - kept
-        ]
-
-    def _kept(self, right: Right, results: dict[int, str]) -> bool:
-        outcomes = [results[id(each)] for each in right.attempts]
-        return any(outcome in right.attempts[0].allowed or outcome.startswith(CHANGED) for outcome in outcomes)
-
     def _report(
         self,
         attacks: int,
@@ -385,30 +361,16 @@ class Proof:
         unjudged: Sequence[Finding],
         results: dict[int, str],
     ) -> Report:
-        missing = [right for right in wanted if not self._kept(right, results)]
-        blind = {right.table for right in missing if right.verb == "select" and right.actor.role == "authenticated"}
-        lockouts = [
-            Finding(
-                right.table,
-                right.actor.role,
-                right.verb,
-                right.actor.label,
-                outcome_text(results[id(right.attempts[0])]),
-            )
-            for right in missing
-            # Who cannot see its rows cannot name them either.
-            if (right.verb == "select" or right.table not in blind) and results[id(right.attempts[0])] not in RAISED
-        ]
         left, used = take_out(self.entries, leaks)
-        undecided, more = take_out(self.entries, unjudged)
+        open_questions, more = take_out(self.entries, unjudged)
         idle = [each for each in self.entries if each not in used | more]
         if self.final and not self.clone:
-            undecided += unused(idle)
+            open_questions += unused(idle)
         return Report(
             attacks,
             grouped(left),
-            grouped(lockouts),
-            grouped(undecided),
+            grouped(lockouts(wanted, results)),
+            grouped(open_questions),
             tuple(str(each) for each in self.entries if each in used | more),
             tuple(self._notes()),
         )
@@ -426,7 +388,3 @@ class Proof:
         ]
         silenced = [f"tried without triggers that may reach outside: {statement}" for statement in self._silenced()]
         return [*slow, *copied, *silenced]
-
-
-def _finding(attack: Attack, outcome: str) -> Finding:
-    return Finding(attack.table, attack.actor.role, attack.verb, attack.actor.label, outcome_text(outcome))

@@ -1,10 +1,12 @@
-"""What the answers of views and functions say about isolation."""
+"""What the outcomes of attacks, and the answers of views and functions, say about isolation."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
+from components.schema.attacks import RAISED, Attack
 from components.schema.calls import REFUSED, WRITES, Caller, Observation
-from components.schema.report import SQLSTATE_LENGTH, Finding
+from components.schema.controls import Right
+from components.schema.report import CHANGED, SQLSTATE_LENGTH, Finding, outcome_text
 from components.schema.surface import Function, Relation
 
 DEPENDS = "the answer depends on another organization's rows"
@@ -51,6 +53,57 @@ def judge_calls(
             outcome = f"shows {table} with its owner's rights, which has no row to show"
             unjudged.append(Finding(view.short, "authenticated", "select", "", outcome))
     return leaks, [each for each in unjudged if (each.table, each.role) not in found]
+
+
+def leaks_of(
+    attacks: Sequence[Attack], effects: Sequence[Attack], wanted: Sequence[Right], results: Mapping[int, str]
+) -> list[Finding]:
+    """Attacks that got through, and statements of members that changed what is another's.
+
+    Args:
+        attacks: what has to be repelled.
+        effects: calls by members.
+        wanted: the rights that members have to keep.
+        results: `id` of an attempt -> its outcome.
+    """
+    got_through = [each for each in attacks if not each.repelled(results[id(each)])]
+    attempts = [*effects, *(attempt for right in wanted for attempt in right.attempts)]
+    changed = [each for each in attempts if results[id(each)].startswith(CHANGED)]
+    return [_finding(each, results[id(each)]) for each in (*got_through, *changed)]
+
+
+def undecided(attacks: Sequence[Attack], wanted: Sequence[Right], results: Mapping[int, str]) -> list[Finding]:
+    """Rows that a trigger refuses to members and outsiders alike: its rule was never the organization."""
+    kept = {right.table for right in wanted if right.verb == "insert" and _kept(right, results)}
+    tried = {right.table for right in wanted if right.verb == "insert"}
+    outcome = "a trigger refuses the row to members too: give one that it takes in sql/checks/rows/{0}.sql"
+    return [
+        Finding(each.table, each.actor.role, each.verb, "", outcome.format(each.table))
+        for each in attacks
+        if each.verb == "insert" and results[id(each)] in RAISED and each.table in tried - kept
+    ]
+
+
+def lockouts(wanted: Sequence[Right], results: Mapping[int, str]) -> list[Finding]:
+    """Rights that members, or the server, have lost."""
+    missing = [right for right in wanted if not _kept(right, results)]
+    blind = {right.table for right in missing if right.verb == "select" and right.actor.role == "authenticated"}
+    return [
+        Finding(right.table, right.actor.role, right.verb, right.actor.label, outcome_text(outcome))
+        for right in missing
+        # Who cannot see its rows cannot name them either.
+        if (right.verb == "select" or right.table not in blind)
+        and (outcome := results[id(right.attempts[0])]) not in RAISED
+    ]
+
+
+def _kept(right: Right, results: Mapping[int, str]) -> bool:
+    outcomes = [results[id(each)] for each in right.attempts]
+    return any(outcome in right.attempts[0].allowed or outcome.startswith(CHANGED) for outcome in outcomes)
+
+
+def _finding(attack: Attack, outcome: str) -> Finding:
+    return Finding(attack.table, attack.actor.role, attack.verb, attack.actor.label, outcome_text(outcome))
 
 
 def _outcome(caller: Caller, observation: Observation, without: str, with_victim: str) -> str:

@@ -16,9 +16,10 @@ from components.schema.migrations import read_migrations
 from components.schema.repair import repair
 from emulators.postgres import Postgres
 from emulators.supabase.database import ProjectDatabases
-from tests.schema.by_hand import EDITS, changed, lines, unnamed
+from tests.schema.by_hand import changed, lines, unnamed
 from tests.schema.by_hand import read as read_as_owner
 from tests.schema.conftest import Connection
+from tests.schema.edits import EDITS
 from tests.schema.holes import LISTED
 from tests.schema.majors import MAJORS, MajorMissingError, server
 from tests.schema.more_holes import MORE

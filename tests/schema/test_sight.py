@@ -8,8 +8,9 @@ from components.schema.apply import apply, read_live
 from components.schema.catalog import read_snapshot, readable
 from components.schema.migrations import read_migrations
 from tests.conftest import Local
-from tests.schema.by_hand import EDITS, Edit, changed, lines, read, unnamed
+from tests.schema.by_hand import changed, lines, read, unnamed
 from tests.schema.conftest import Connection, Database, NewDatabase
+from tests.schema.edits import EDITS, Edit
 
 # What is said shows neither.
 SECRETS = ("secret", "Bearer", "password=")
