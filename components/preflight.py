@@ -5,6 +5,7 @@ Asked for by the program, which hands the answers to `Project` as inputs, and by
 
 import re
 
+from components.schema.lexer import tokens
 from components.schema.migrations import read_migrations
 from components.service_settings import ServiceSettings
 
@@ -34,9 +35,14 @@ def unknown_schemas(service: ServiceSettings) -> list[str]:
     wanted = service.data_api_schemas or ()
     if SUPABASE_SCHEMAS.issuperset(wanted):
         return []
-    statements = (statement.text for migration in read_migrations() for statement in migration.statements)
-    made = {_name(found) for text in statements for found in CREATED.finditer(text)}
+    statements = (statement for migration in read_migrations() for statement in migration.statements)
+    made = {_name(found) for statement in statements for found in CREATED.finditer(_code(statement.text))}
     return sorted(set(wanted) - SUPABASE_SCHEMAS - made)
+
+
+def _code(text: str) -> str:
+    """A statement without its comments and string literals; a body in dollar quotes stays."""
+    return " ".join(token.text for token in tokens(text) if token.kind != "string")
 
 
 def _name(found: re.Match[str]) -> str:
