@@ -182,5 +182,5 @@ def _line(client: str, step: Step) -> Text:
         text.append(f"  {SIMULATED}", "magenta")
     if step.error:
         # Its list is told once, at the end.
-        text.append(f"  {step.error.partition(chr(10))[0]}", "red")
+        text.append(f"  {step.error.splitlines()[0]}", "red")
     return text

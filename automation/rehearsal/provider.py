@@ -1,5 +1,6 @@
 """What a provider does for the engine."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -35,7 +36,7 @@ class Live:
     inputs: Properties | None = None
 
 
-class Provider:
+class Provider(ABC):
     """The six operations, and `planned`. Inputs may hold secrets and, in previews, unknowns.
 
     This base is one that runs inside this process: inputs stay as they are, a change of a property named in `identity`
@@ -54,13 +55,13 @@ class Provider:
         changed = {str(path[0]) for path in differences(old.inputs, dict(news))}
         return Diff(bool(changed), frozenset(changed & self.identity))
 
+    @abstractmethod
     def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
         """Id and outputs of a new resource."""
-        raise NotImplementedError
 
+    @abstractmethod
     def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:
         """The outputs of a resource changed in place."""
-        raise NotImplementedError
 
     def planned(self, old: Resource, news: Mapping[str, Any]) -> Properties:
         """The outputs that a preview of an update may know; what is missing is unknown."""
@@ -70,5 +71,5 @@ class Provider:
         """The live resource, or None when it is gone."""
         return Live(old.id, old.outputs)
 
-    def delete(self, old: Resource) -> None:
+    def delete(self, old: Resource) -> None:  # noqa: B027 - most have nothing to delete
         """Delete it; fine when it is gone already."""
