@@ -1,11 +1,9 @@
 """What a Pulumi stack does not know: a dead engine's lock, creates that nobody saw end, what a lost state held."""
 
-import json
 import os
 import re
 import signal
 import socket
-import sys
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -17,15 +15,14 @@ from typing import Any
 from pulumi import automation as auto
 from pulumi.automation import events
 
-from automation.processes import run_to_end
+from automation.processes import ask_tool
 from automation.pulumi_events import SECRET, UNKNOWN
 from components.errors import OperatorError
+from components.lookup import SITE
 from components.settings import STACK_MARK
 
 HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
 NATIVE = ("github:", "vercel:")
-REPOSITORY = "github:index/repository:Repository"
-SITE = "vercel:index/project:Project"
 PATIENCE = 5.0  # seconds, then it is killed
 HIDDEN = re.compile(f"{UNKNOWN}|{SECRET}")
 LONGEST_RUN = timedelta(hours=1)
@@ -151,13 +148,11 @@ def _look_up(
     """The id of each, as type, inputs and since when it counts."""
     if not asked:
         return []
-    given = json.dumps({"api_url": api_url, "asked": asked})
-    command = [sys.executable, "-m", "components.lookup"]
-    done = run_to_end(command, root=root, environment=environment, given=given)
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise OperatorError(f"what an interrupted run made cannot be looked up: {said[-1] if said else 'no answer'}")
-    answers: list[str | None] = json.loads(done.stdout)
+    given = {"api_url": api_url, "asked": asked}
+    try:
+        answers: list[str | None] = ask_tool("components.lookup", given, root=root, environment=environment)
+    except OperatorError as error:
+        raise OperatorError(f"what an interrupted run made cannot be looked up: {error}") from None
     return answers
 
 
@@ -169,12 +164,10 @@ def ask_sight(things: Sequence[Mapping[str, Any]], environment: Mapping[str, str
     """
     if not things:
         return {}
-    command = [sys.executable, "-m", "components.sight"]
-    done = run_to_end(command, root=root, environment=environment, given=json.dumps(things))
-    if done.returncode:
-        said = done.stderr.strip().splitlines()
-        raise OperatorError(f"nothing was refreshed: {said[-1] if said else 'no answer'}")
-    found: dict[str, str] = json.loads(done.stdout)
+    try:
+        found: dict[str, str] = ask_tool("components.sight", things, root=root, environment=environment)
+    except OperatorError as error:
+        raise OperatorError(f"nothing was refreshed: {error}") from None
     return {name: said for name, said in found.items() if said not in {"there", "gone"}}
 
 

@@ -113,7 +113,15 @@ def _states(workspace: Workspace, orphans: Orphans) -> dict[str, Resources | Non
     stacks = workspace.stacks()
     with ThreadPoolExecutor(PARALLEL) as pool:
         states = pool.map(read, stacks)
-    return dict(zip(map(client_of_stack, stacks), states, strict=True))
+    found: dict[str, Resources | None] = {}
+    for stack, resources in zip(stacks, states, strict=True):
+        client = client_of_stack(stack)
+        if client in found:
+            orphans.unknown.append(f"which of the stacks named {client} is the client's: another organization has one")
+            earlier = found[client]
+            resources = None if resources is None or earlier is None else [*earlier, *resources]
+        found[client] = resources
+    return found
 
 
 def client_of_stack(stack: str) -> str:
@@ -253,9 +261,8 @@ def _accounts(places: Sequence[Place], states: Mapping[str, Resources]) -> dict[
 
 def _described(settings: Mapping[str, ClientSettings]) -> dict[str, Any]:
     """How the clients' files name and describe their repositories."""
-    return {
-        "described": {each.project_name: (client, f"Site of {each.client_name}") for client, each in settings.items()}
-    }
+    described = {each.project_name: (client, each.repository_description) for client, each in settings.items()}
+    return {"described": described}
 
 
 def _judged(found: Mapping[str, str], clients: Sequence[str], unread: Iterable[str]) -> Orphan:

@@ -4,12 +4,15 @@ A Ctrl-C of the terminal does not reach it, so that what it does is done whole; 
 process.
 """
 
+import json
 import os
 import signal
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 from automation.interrupt import ended_with_us
 from components.errors import OperatorError
@@ -62,6 +65,34 @@ def run_to_end(
             remedy = "It was ended: run it again. If it stays so, look at the services' status pages."
             raise OperatorError(f"did not end within {seconds:g} s", _shown(command), remedy) from None
     return subprocess.CompletedProcess(command, process.returncode, output, errors)
+
+
+def ask_tool(
+    module: str,
+    given: Any = None,
+    *arguments: str,
+    root: Path,
+    environment: Mapping[str, str],
+    seconds: float = TOOL_SECONDS,
+) -> Any:
+    """Run a tool of `components` and return its answer: both sides speak JSON.
+
+    Args:
+        module: what `python -m` runs, `components.sight`.
+        given: what it reads on standard input; nothing when None.
+        arguments: for its command line.
+        root: where it runs.
+        environment: its whole environment.
+        seconds: its deadline.
+
+    Raises:
+        OperatorError: it refused, with the last line of what it said, or did not end in time.
+    """
+    command, text = [sys.executable, "-m", module, *arguments], "" if given is None else json.dumps(given)
+    done = run_to_end(command, root=root, environment=environment, given=text, seconds=seconds)
+    if done.returncode:
+        raise OperatorError((done.stderr.strip().splitlines() or [f"{_shown(command)} gave no reason"])[-1])
+    return json.loads(done.stdout)
 
 
 def _shown(command: Sequence[str]) -> str:

@@ -17,11 +17,12 @@ from pulumi.automation import events
 
 from automation.engine import OnStep, Outcome
 from automation.interrupt import requested
-from automation.leftovers import REPOSITORY, SITE, ask_sight, free_lock, settle_creates
+from automation.leftovers import ask_sight, free_lock, settle_creates
 from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_command import Command, OverdueError, within_limit
 from automation.pulumi_events import SECRET, Recorder, text_lines
 from components.errors import OperatorError
+from components.lookup import REPOSITORY, SITE
 from components.settings import STACK_MARK
 from components.settings_file import read_settings_file
 from components.system_errors import CLOSED, FULL
@@ -234,18 +235,15 @@ class PulumiEngine:
 
 
 def _loaded(path: Path) -> dict[str, Any]:
-    """A settings file with the types that its scalars have in YAML.
+    """A settings file whose scalars are text, as Pulumi itself writes them.
 
     Raises:
         OperatorError: it cannot be read, or is no mapping.
     """
     try:
-        # For its refusals: its own answer is the text of each scalar.
-        read_settings_file(path)
+        return read_settings_file(path)
     except OperatorError as error:
         raise OperatorError(error.what, str(path), error.remedy) from None
-    content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8-sig"))
-    return content
 
 
 def _mapping(content: dict[str, Any], key: str, where: str) -> dict[str, Any]:

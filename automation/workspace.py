@@ -1,8 +1,6 @@
 """Opens a client's stack: which engine carries it, and the process environment that its program and providers get."""
 
-import json
 import os
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,7 +10,7 @@ from urllib.parse import urlsplit
 from automation.engine import Engine
 from automation.installer import find_pulumi
 from automation.local import LOCAL_PASSPHRASE, start_emulators
-from automation.processes import TOOL_SECONDS, run_to_end
+from automation.processes import TOOL_SECONDS, ask_tool
 from components.errors import OperatorError
 from components.settings import STACK_MARK, ClientSettings, load_settings
 
@@ -94,7 +92,9 @@ class Workspace:
         # In rehearsal GitHub and Vercel are documents, which the engine finds by itself.
         asked = {**asdict(identity), "native": self.pulumi is not None, "delete": delete}
         # A project that still comes up is waited for twice: for the proof, and for the deletion.
-        return self._component("components.remains", asked, 2 * identity.timeout + TOOL_SECONDS)
+        seconds = 2 * identity.timeout + TOOL_SECONDS
+        found: dict[str, list[str]] = self._ask("components.remains", asked, seconds=seconds)
+        return found
 
     def stacks(self) -> list[str]:
         """Return the names of all stacks that the state backend holds, sorted.
@@ -131,7 +131,7 @@ class Workspace:
             OperatorError: the look itself failed.
         """
         native = self.pulumi is not None
-        found = self._component("components.orphans", {**asked, "native": native})
+        found: dict[str, Any] = self._ask("components.orphans", {**asked, "native": native})
         if not native:
             from automation.rehearsal.simulated import list_unheld
 
@@ -139,18 +139,8 @@ class Workspace:
             found["found"] += list_unheld(self.environment, held)
         return found
 
-    def _component(self, module: str, asked: Mapping[str, Any], seconds: float = TOOL_SECONDS) -> dict[str, Any]:
-        done = run_to_end(
-            [sys.executable, "-m", module],
-            root=self.root,
-            environment=self.environment,
-            given=json.dumps(asked),
-            seconds=seconds,
-        )
-        if done.returncode:
-            raise OperatorError((done.stderr.strip().splitlines() or ["no reason given"])[-1])
-        found: dict[str, Any] = json.loads(done.stdout)
-        return found
+    def _ask(self, module: str, given: Any, *arguments: str, seconds: float = TOOL_SECONDS) -> Any:
+        return ask_tool(module, given, *arguments, root=self.root, environment=self.environment, seconds=seconds)
 
     def diagnose(self, client: str, resources: Sequence[Mapping[str, Any]]) -> list[dict[str, str]]:
         """Look at what an `up` of a client needs, in a process of its own; read-only.
@@ -168,12 +158,10 @@ class Workspace:
         words = ["--state", "project" if "project" in state else "password" if state else "none"]
         if pooler := urlsplit(state.get("endpoints", {}).get("session_dsn", "")).netloc.rpartition("@")[2]:
             words += ["--pooler", pooler]
-        command = [sys.executable, "-m", "components.doctor", client, *words]
-        done = run_to_end(command, root=self.root, environment=self.environment)
-        if done.returncode:
-            said = done.stderr.strip().splitlines() or ["no reason given"]
-            raise OperatorError(f"broke off: {said[-1]}", "python -m components.doctor")
-        findings: list[dict[str, str]] = json.loads(done.stdout)
+        try:
+            findings: list[dict[str, str]] = self._ask("components.doctor", None, client, *words)
+        except OperatorError as error:
+            raise OperatorError(f"broke off: {error}", "python -m components.doctor") from None
         return findings
 
 

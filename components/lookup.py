@@ -24,6 +24,10 @@ from components.errors import OperatorError
 from components.native_apis import github, vercel
 
 Inputs = Mapping[str, Any]
+REPOSITORY, SITE = "github:index/repository:Repository", "vercel:index/project:Project"
+RULESET = "github:index/repositoryRuleset:RepositoryRuleset"
+# The variable of a repository and a site that holds the address of the client's API, and so tells whose they are.
+API_VARIABLE = "NEXT_PUBLIC_SUPABASE_URL"
 
 
 class Lookup:
@@ -69,7 +73,7 @@ class Lookup:
         """Tell whether the repository's workflow reads the client's own API."""
         if self._api_url is None:
             return True
-        found = self._get(self._github, f"{self._repo(repository)}/actions/variables/NEXT_PUBLIC_SUPABASE_URL")
+        found = self._get(self._github, f"{self._repo(repository)}/actions/variables/{API_VARIABLE}")
         return bool(found) and found["value"] == self._api_url
 
     def _file(self, inputs: Inputs) -> str | None:
@@ -132,11 +136,11 @@ class Lookup:
 
 
 SEARCHES = {
-    "github:index/repository:Repository": Lookup._repository,
+    REPOSITORY: Lookup._repository,
     "github:index/repositoryFile:RepositoryFile": Lookup._file,
-    "github:index/repositoryRuleset:RepositoryRuleset": Lookup._ruleset,
+    RULESET: Lookup._ruleset,
     "github:index/actionsVariable:ActionsVariable": Lookup._variable,
-    "vercel:index/project:Project": Lookup._site,
+    SITE: Lookup._site,
     "vercel:index/projectEnvironmentVariable:ProjectEnvironmentVariable": Lookup._site_variable,
     "vercel:index/projectDomain:ProjectDomain": Lookup._domain,
 }

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_github as github
 
+from components.lookup import API_VARIABLE
 from components.settings import ClientSettings
 from components.starter import STARTER, read_starter
 
@@ -50,7 +51,7 @@ def declare_repository(
     repository = github.Repository(
         "repository",
         name=settings.project_name,
-        description=f"Site of {settings.client_name}",
+        description=settings.repository_description,
         visibility="private",
         auto_init=None if template else True,
         template=_template(template) if template else None,
@@ -77,7 +78,7 @@ def declare_repository(
     if settings.ruleset:
         _ruleset(repository, pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=branch)))
     for name, variable, value in (
-        ("actions-api-url", "NEXT_PUBLIC_SUPABASE_URL", api_url),
+        ("actions-api-url", API_VARIABLE, api_url),
         ("actions-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key),
     ):
         github.ActionsVariable(name, repository=repository.name, variable_name=variable, value=value, opts=inside)

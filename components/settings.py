@@ -28,6 +28,7 @@ RESERVED = frozenset({"prod", "local"})
 # In the environment of every process that the command line starts for a stack; tells them from a bare `pulumi up`.
 STACK_MARK = "CLIENT_ENVIRONMENTS_STACK"
 SLUG = re.compile(r"[a-z](?:[a-z0-9]|-(?=[a-z0-9])){1,38}")
+DESCRIBED = "Site of "  # begins the description of each client's repository
 REGION = re.compile(r"[a-z]{2}(?:-[a-z]+)+-\d")
 CLIENT_KEYS = frozenset(
     {
@@ -122,6 +123,11 @@ class ClientSettings:
     vercel_team: str | None
     invitation: int = 1
     service: ServiceSettings = field(default_factory=ServiceSettings)
+
+    @property
+    def repository_description(self) -> str:
+        """What the client's repository says of itself: with its name, the proof of whose it is after a lost state."""
+        return f"{DESCRIBED}{self.client_name}"
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,26 @@ def _site(thing: Mapping[str, Any]) -> str:
         return unseen_sites(http, team) or GONE
 
 
+def list_sites(http: httpx.Client, team: str | None) -> Iterator[Mapping[str, Any]]:
+    """Yield all sites of a Vercel team, or of the token's own account.
+
+    Raises:
+        OperatorError: Vercel refuses, or there are more pages than are read.
+    """
+    query, until = (f"&teamId={quote(team)}" if team else ""), ""
+    for _ in range(MOST_PAGES):
+        answer = get(http, f"/v9/projects?limit={PAGE}{query}{until}")
+        if answer.is_error:
+            raise _refused(http, answer)
+        content = answer.json()
+        yield from content["projects"]
+        following = content["pagination"]["next"]
+        if following is None:
+            return
+        until = f"&until={following}"
+    raise OperatorError(f"lists more than {PAGE * MOST_PAGES} projects", http.base_url.host)
+
+
 def pages(http: httpx.Client, route: str) -> Iterator[Mapping[str, Any]]:
     """Yield the entries of all pages of a list of GitHub's; `route` has a query already.
 

@@ -9,6 +9,7 @@ import pulumi
 import pulumiverse_vercel as vercel
 from pulumi_command import local
 
+from components.lookup import API_VARIABLE
 from components.repository import BRANCH
 from components.settings import ClientSettings
 
@@ -102,7 +103,7 @@ def declare_site(
     variables: list[pulumi.Resource] = []
     wanted: tuple[tuple[str, str, pulumi.Input[str], tuple[str, ...], bool], ...] = (
         ("site-client-name", "NEXT_PUBLIC_CLIENT_NAME", settings.client_name, EVERYWHERE, False),
-        ("site-api-url", "NEXT_PUBLIC_SUPABASE_URL", api_url, EVERYWHERE, False),
+        ("site-api-url", API_VARIABLE, api_url, EVERYWHERE, False),
         ("site-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key, EVERYWHERE, False),
         ("site-secret-key", "SUPABASE_SECRET_KEY", secret_key, DEPLOYED, True),
     )

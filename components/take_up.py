@@ -18,12 +18,10 @@ import pulumi
 from pulumi.runtime import register_stack_transformation
 
 from components.errors import OperatorError
-from components.lookup import SEARCHES, Lookup
+from components.lookup import REPOSITORY, RULESET, SEARCHES, SITE, Lookup
 from components.settings import STACK_MARK, ClientSettings
 
 TOKENS = ("GITHUB_TOKEN", "GITHUB_OWNER", "VERCEL_API_TOKEN")
-REPOSITORY, SITE = "github:index/repository:Repository", "vercel:index/project:Project"
-RULESET = "github:index/repositoryRuleset:RepositoryRuleset"
 # Any resource is younger.
 EVER = "1970-01-01T00:00:00+00:00"
 SERVICES = {REPOSITORY: "GitHub", SITE: "Vercel"}

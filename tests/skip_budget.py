@@ -13,7 +13,7 @@ import pytest
 BUDGET: Mapping[str, int] = {
     # Another run takes these: .github/workflows/nightly.yml.
     r"the pulumi command is not on PATH": 160,
-    r"takes minutes: run it with --long": 300,
+    r"takes minutes: run it with --long": 250,
     # Accounts.
     r"works in real accounts": 1,
     r"no live run has been recorded yet": 1,

@@ -18,9 +18,8 @@ from automation.rehearsal.state import Resource, type_of
 from automation.rehearsal.values import Properties, plain
 from components.errors import OperatorError
 from components.http_session import open_session
+from components.lookup import REPOSITORY, SITE
 
-REPOSITORY = "github:index/repository:Repository"
-SITE = "vercel:index/project:Project"
 UNDER_WAY = {"QUEUED", "BUILDING"}
 POLL = 0.25  # seconds
 DEPLOYMENT_SECONDS = 600.0

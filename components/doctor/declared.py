@@ -3,7 +3,6 @@
 Values that hold an address or a login are not shown.
 """
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -15,7 +14,7 @@ from components.native_apis import github, vercel
 from components.preflight import needed_variables, unknown_schemas
 from components.service_settings import Mailer
 from components.settings import ClientSettings
-from components.sight import get
+from components.sight import Owner, get, list_sites, owner_of, unseen_repositories, unseen_sites
 from components.supabase.allocation import check_size, require_variables
 from components.supabase.client import Client
 from components.supabase.models import EntitlementRecord
@@ -56,10 +55,38 @@ class Look:
         Raises:
             OperatorError: Vercel refuses, or does not answer.
         """
-        from components.orphans.sites import list_sites
-
         with vercel() as http:
             return list(list_sites(http, self.settings.vercel_team))
+
+    @cached_property
+    def unseen_sites(self) -> str:
+        """Why there may be sites of the team that the token does not show, or an empty text.
+
+        Raises:
+            OperatorError: Vercel refuses, or does not answer.
+        """
+        with vercel() as http:
+            return unseen_sites(http, self.settings.vercel_team)
+
+    @cached_property
+    def owner(self) -> Owner:
+        """The owner of the repositories, as the token sees it.
+
+        Raises:
+            OperatorError: GitHub refuses, or does not answer.
+        """
+        with github() as http:
+            return owner_of(http)
+
+    @cached_property
+    def unseen_repositories(self) -> str:
+        """Why there may be repositories that the token does not show, or an empty text.
+
+        Raises:
+            OperatorError: GitHub refuses, or does not answer.
+        """
+        with github() as http:
+            return unseen_repositories(http, self.owner)
 
 
 def examine(
@@ -114,25 +141,28 @@ def _project_name(look: Look) -> Finding:
     name, key = look.settings.project_name, "setting projectName"
     if look.fresh is not True:
         return Finding(key, name)
-    taken = [*_taken_repository(look.settings), *_taken_site(look)]
+    taken = [*_taken_repository(look), *_taken_site(look)]
     if taken:
         remedy = "Nothing proves that it is this client's: rename it there, or choose another projectName."
         return Finding(key, f"{name} is taken by {' and '.join(taken)}", "failed", remedy)
+    # What a token may not see is answered like what does not exist.
+    if unseen := look.unseen_repositories or look.unseen_sites:
+        return Finding(key, f"cannot tell whether {name} is free: {unseen}", "warning")
     return Finding(key, f"{name} is free at GitHub and Vercel")
 
 
-def _taken_repository(settings: ClientSettings) -> list[str]:
+def _taken_repository(look: Look) -> list[str]:
     """The repository of the client's name, unless it is described as the client's: `up` takes that one up."""
-    owner = os.environ.get("GITHUB_OWNER", "")
+    settings, owner = look.settings, look.owner.name
     with github() as http:
         answer = get(http, f"/repos/{quote(owner)}/{quote(settings.project_name)}")
-    mine = answer.is_success and answer.json().get("description") == f"Site of {settings.client_name}"
+    mine = answer.is_success and answer.json().get("description") == settings.repository_description
     # A redirect leads to a renamed repository: its old name is free.
     return [f"the GitHub repository {owner}/{settings.project_name}"] if answer.is_success and not mine else []
 
 
 def _taken_site(look: Look) -> list[str]:
-    settings, owner = look.settings, os.environ.get("GITHUB_OWNER", "").lower()
+    settings, owner = look.settings, look.owner.name.lower()
     for site in look.sites:
         link = site.get("link") or {}
         mine = (str(link.get("org", "")).lower(), link.get("repo")) == (owner, settings.project_name)
@@ -150,6 +180,8 @@ def _domain(look: Look) -> Finding:
             state: State = "warning" if look.fresh is None else "failed"
             remedy = "Remove it there, or choose another domain."
             return Finding(key, f"{domain} belongs to the Vercel project {site['name']}", state, remedy)
+    if look.unseen_sites:
+        return Finding(key, f"cannot tell whether {domain} is in use: {look.unseen_sites}", "warning")
     return Finding(key, f"{domain} is on no other site of this account")
 
 

@@ -4,6 +4,7 @@ changes nothing.
 """
 
 import json
+import os
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -15,13 +16,24 @@ from components.orphans.repositories import find_repositories
 from components.orphans.sites import find_sites
 
 
-def look(content: Mapping[str, Any]) -> dict[str, Any]:
+def look(content: Mapping[str, Any], environment: Mapping[str, str] = os.environ) -> dict[str, Any]:
     """Look at all accounts; one that does not answer is told, and the others are looked at all the same."""
     asked, report = Asked.of(content), Report()
     urls = find_projects(asked, report)
     if content["native"]:
-        find_sites(asked, find_repositories(asked, urls, report), report)
+        repositories: dict[str, str] = {}
+        if _is_set("GITHUB_TOKEN", "GitHub repositories", environment, report):
+            repositories = find_repositories(asked, urls, report)
+        if _is_set("VERCEL_API_TOKEN", "Vercel projects", environment, report):
+            find_sites(asked, environment.get("GITHUB_OWNER", ""), repositories, report)
     return report.as_json()
+
+
+def _is_set(token: str, what: str, environment: Mapping[str, str], report: Report) -> bool:
+    """Whether a service can be asked; where it cannot, the report says so."""
+    if not environment.get(token):
+        report.unknown.append(f"{what}: {token} is not set")
+    return bool(environment.get(token))
 
 
 if __name__ == "__main__":

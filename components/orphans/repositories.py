@@ -1,6 +1,5 @@
 """GitHub repositories that no stack holds: proved by the API that they read, or by name and description."""
 
-import os
 from collections.abc import Iterator, Mapping
 from typing import Any
 from urllib.parse import quote
@@ -8,12 +7,11 @@ from urllib.parse import quote
 import httpx
 
 from components.errors import OperatorError
+from components.lookup import API_VARIABLE
 from components.native_apis import github
 from components.orphans.found import REPOSITORY, Asked, Found, Report
+from components.settings import DESCRIBED
 from components.sight import get, owner_of, pages, unseen_repositories
-
-DESCRIBED = "Site of "  # how each client's repository begins its description
-VARIABLE = "NEXT_PUBLIC_SUPABASE_URL"
 
 
 def find_repositories(asked: Asked, urls: Mapping[str, str], report: Report) -> dict[str, str]:
@@ -25,9 +23,6 @@ def find_repositories(asked: Asked, urls: Mapping[str, str], report: Report) -> 
     Returns:
         name in lower case -> client, of the repositories that are proved to be a client's.
     """
-    if not os.environ.get("GITHUB_TOKEN"):
-        report.unknown.append("GitHub repositories: GITHUB_TOKEN is not set")
-        return {}
     try:
         with github() as http:
             return _of_owner(http, asked, urls, report)
@@ -65,7 +60,7 @@ def _judged(
         yield Found(REPOSITORY, shown, client, f"it is named and described as client '{client}'")
         return
     try:
-        answer = get(http, f"/repos/{quote(owner)}/{quote(name)}/actions/variables/{VARIABLE}")
+        answer = get(http, f"/repos/{quote(owner)}/{quote(name)}/actions/variables/{API_VARIABLE}")
     except OperatorError as error:
         yield Found(REPOSITORY, shown, by_name, doubt=f"what API it reads cannot be told: {error}")
         return

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -282,6 +283,15 @@ def test_a_stack_may_be_named_with_its_organization_and_project(agency: Any, mon
     agency.engines["agency/client-environments/acme"].state = [held("acme", "project", organization="agency")]
     workspace = session.open_workspace(agency.root, local=False)
     assert find_orphans(workspace).lines == []
+
+
+def test_two_stacks_of_one_name_in_two_organizations_are_told(agency: Any) -> None:
+    engine = agency.engines.pop("acme")
+    for organization, project in (("agency", "one"), ("another", "two")):
+        state = [{**held("acme", "project", organization="agency"), "id": project}]
+        agency.engines[f"{organization}/client-environments/acme"] = replace(engine, state=state)
+    found = find_orphans(session.open_workspace(agency.root, local=False))
+    assert found.unknown == ["which of the stacks named acme is the client's: another organization has one"]
 
 
 @pytest.mark.parametrize(("domain", "refused"), [("WWW.Acme.example.", True), ("www.other.example", False)])

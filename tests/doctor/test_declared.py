@@ -108,10 +108,13 @@ def test_a_schema_that_nothing_makes_stops_a_new_client(row: Row, fresh: bool | 
 
 def test_a_schema_counts_when_supabase_or_a_migration_makes_it(monkeypatch: pytest.MonkeyPatch) -> None:
     made = 'create schema if not exists "Odd ""one"; CREATE SCHEMA Plain; create schema authorization postgres;'
+    made += "-- create schema remark\ncomment on schema plain is 'create schema said';"
+    made += "do $$ begin create schema body; end $$"
     migration = type("M", (), {"statements": [type("S", (), {"text": made})]})
     monkeypatch.setattr("components.preflight.read_migrations", lambda: [migration])
-    wanted = ("graphql_public", 'Odd "one', "plain", "Plain", "authorization", "postgres")
-    assert unknown_schemas(replace(EVERYTHING, data_api_schemas=wanted)) == ["Plain", "authorization", "postgres"]
+    known, unknown = ("graphql_public", 'Odd "one', "plain", "body"), ("Plain", "authorization", "postgres")
+    wanted = (*known, *unknown, "remark", "said")
+    assert unknown_schemas(replace(EVERYTHING, data_api_schemas=wanted)) == [*unknown, "remark", "said"]
 
 
 @pytest.mark.parametrize(
@@ -159,6 +162,17 @@ def test_a_domain_of_another_site_and_a_name_that_is_taken_are_found(
     found = row("projectName")
     assert (found.state, "GitHub repository" in found.says, "Vercel project" in found.says) == ("failed", True, True)
     assert row("projectName", False).state == "ok"
+
+
+def test_a_name_that_the_token_may_not_see_is_not_called_free(emulators: Local, row: Row) -> None:
+    switch = f"{emulators.urls['github']}/_account"
+    emulators.http.patch(switch, json={"scopes": None}).raise_for_status()
+    try:
+        found = row("projectName")
+    finally:
+        every = ["repo", "workflow", "delete_repo", "read:org"]
+        emulators.http.patch(switch, json={"scopes": every}).raise_for_status()
+    assert (found.state, found.says.startswith("cannot tell whether ")) == ("warning", True)
 
 
 def test_a_repository_that_is_described_as_the_clients_is_not_taken_by_somebody(
