@@ -4,8 +4,8 @@ import typer
 from typer.core import TyperGroup
 
 from automation.fleet import FAILED
-from automation.session import fail
-from components.errors import printable
+from automation.runner import fail
+from common.errors import printable
 
 
 class Verbs(TyperGroup):

@@ -12,20 +12,20 @@ import typer
 
 from automation.arguments import Verbs
 from automation.clients import ProvisioningJob, choose_clients, write_client
-from automation.closing import close_and_bring_up, list_foreign
-from automation.departure import depart, outside
-from automation.diagnosis import examine
+from automation.close_foreign import close_and_bring_up, list_foreign
 from automation.drift import Drift, find_drift
+from automation.dry_run import told, try_sql
 from automation.engine import Engine, Outcome
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
-from automation.orphans import Orphans, find_orphans
+from automation.preflight.run import examine
 from automation.provision import STEPS, is_component, step_of
+from automation.recovery.departure import depart, outside
+from automation.recovery.orphans import Orphans, find_orphans
 from automation.report import markdown
 from automation.rotation import Secret, begin_rotation, unfinished_rotation
-from automation.session import Session, session
-from automation.trial import told, try_sql
+from automation.runner import Session, session
 from automation.workspace import Workspace
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 NOT_LOOKED = "live systems not looked at; add --refresh"
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from ruamel.yaml import YAML
 from ruamel.yaml.scalarstring import DoubleQuotedScalarString
 
-from components.errors import OperatorError, printable
+from common.errors import OperatorError, printable
 from components.settings import (
     CLIENT_KEYS,
     ENVIRONMENT_KEYS,

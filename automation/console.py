@@ -20,7 +20,7 @@ from automation.engine import OnStep, Step
 from automation.failures import explain
 from automation.fleet import ClientResult
 from automation.provision import is_component
-from components.errors import printable
+from common.errors import printable
 
 SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "replace": ("±", "yellow"), "delete": ("-", "red")}
 STYLES = {"created": "green", "updated": "yellow", "unchanged": "dim", "failed": "bold red", "skipped": "dim"}

@@ -7,7 +7,7 @@ from typing import Any
 
 from automation.processes import run_to_end
 from automation.workspace import Workspace
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 DATABASE_SECONDS = 3600.0  # a clone of a large catalog, and every pending migration
 

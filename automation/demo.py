@@ -15,9 +15,9 @@ from automation.engine import Engine
 from automation.fleet import ClientResult
 from automation.local import start_emulators
 from automation.processes import run_to_end
-from automation.session import Session
-from components.errors import OperatorError
-from components.http_session import open_session
+from automation.runner import Session
+from common.errors import OperatorError
+from rest_clients.http_session import open_session
 
 CLIENT = "acme"
 HOLE = "alter table public.contacts disable row level security"

@@ -3,8 +3,8 @@
 import logging
 from pathlib import Path
 
-from components.errors import OperatorError
-from components.system_errors import explained
+from common.errors import OperatorError
+from common.system_errors import explained
 
 LOG_FILE = Path(".local/log/automation.log")
 

@@ -2,7 +2,7 @@
 
 import re
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 TYPE = "github:index/"
 ANSWER = re.compile(r"([A-Z]+) https?://[^/ ]+/(?:api/v3/)?(\S+): (\d{3}) (.*?) *\[(.*?)\](?:: provider=\S+| |$)")

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 if TYPE_CHECKING:
     from automation.pulumi_command import Command

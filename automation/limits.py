@@ -6,7 +6,7 @@ import time
 STEP_SECONDS = 3600.0
 """Longer than the longest that a service takes by itself: Vercel ends a build after 45 minutes."""
 SCHEMA_SECONDS = 4 * 3600.0
-"""An index of a large table is built for up to three hours; see `components.schema.alone`."""
+"""An index of a large table is built for up to three hours; see `pgschema.non_transactional`."""
 SCHEMA = "pulumi-python:dynamic/schema:Schema"
 
 

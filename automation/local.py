@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from automation.processes import run_to_end
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 # Protects nothing: local state holds only what the emulators of this machine made up.
 LOCAL_PASSPHRASE = "local"  # noqa: S105
@@ -40,8 +40,8 @@ def start_emulators(root: Path) -> Emulators:
     """
     ready = root / STATE / "ready.json"
     found = _read(ready)
-    command = [sys.executable, "-m", "emulators", "--state", str(STATE)]
-    if found and _answers(found) and _outdated(ready, root / "emulators"):
+    command = [sys.executable, "-m", "local.emulators", "--state", str(STATE)]
+    if found and _answers(found) and _outdated(ready, root / "local" / "emulators"):
         run_to_end([*command, "stop"], root=root, environment=os.environ, seconds=EMULATORS_SECONDS)
         found = None
     if found is None or not _answers(found):

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from automation.interrupt import ended_with_us
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 TOOL_SECONDS = 300.0
 """At most for a look at the services: a few dozen requests, some of them repeated."""
@@ -78,7 +78,7 @@ def ask_tool(
     """Run a tool of `components` and return its answer: both sides speak JSON.
 
     Args:
-        module: what `python -m` runs, `components.sight`.
+        module: what `python -m` runs, `automation.recovery.token_visibility`.
         given: what it reads on standard input; nothing when None.
         arguments: for its command line.
         root: where it runs.
@@ -96,5 +96,5 @@ def ask_tool(
 
 
 def _shown(command: Sequence[str]) -> str:
-    """The command as a person would write it: `python -m components.sight`."""
+    """The command as a person would write it: `python -m automation.recovery.token_visibility`."""
     return " ".join([Path(command[0]).name, *command[1:3]])

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from automation.clients import ProvisioningJob, write_client
-from automation.diagnosis import diagnose
 from automation.engine import Engine, OnStep, Outcome, Step
-from automation.orphans import compare_with_orphans
+from automation.preflight.run import diagnose
+from automation.recovery.orphans import compare_with_orphans
 from automation.rivals import read_claims, refuse_rivals
 from automation.workspace import Workspace, open_workspace
 

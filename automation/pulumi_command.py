@@ -13,7 +13,7 @@ from pulumi import automation as auto
 from pulumi.automation.errors import create_command_error
 
 from automation import interrupt
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 COMMAND_SECONDS = 300.0
 """At most for a command that carries no operation out, such as `stack export`."""

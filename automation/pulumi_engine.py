@@ -17,15 +17,15 @@ from pulumi.automation import events
 
 from automation.engine import OnStep, Outcome
 from automation.interrupt import requested
-from automation.leftovers import ask_sight, free_lock, settle_creates
 from automation.local import LOCAL_PASSPHRASE
 from automation.pulumi_command import Command, OverdueError, within_limit
 from automation.pulumi_events import SECRET, Recorder, text_lines
-from components.errors import OperatorError
-from components.lookup import REPOSITORY, SITE
+from automation.recovery.stack_recovery import ask_sight, free_lock, settle_creates
+from common.errors import OperatorError
+from common.system_errors import CLOSED, FULL
+from components.find_existing import REPOSITORY, SITE
 from components.settings import STACK_MARK
 from components.settings_file import read_settings_file
-from components.system_errors import CLOSED, FULL
 
 # Go's words for errors of the system; the engine may say them in the middle of a list of errors.
 SYSTEM = re.compile(
@@ -306,7 +306,7 @@ def _shown(exported: str, client: str) -> list[dict[str, Any]]:
 
 
 def _natives(resources: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
-    """Yield the repository and the site of a state, as `components.sight` takes them."""
+    """Yield the repository and the site of a state, as `automation.recovery.token_visibility` takes them."""
     for resource in resources:
         name, outputs = resource["urn"].split("::", 3)[3], resource["outputs"]
         if resource["type"] == REPOSITORY:

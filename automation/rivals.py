@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from automation.clients import ANY_ORGANIZATION, list_clients
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.settings import PROJECT, load_settings
 from components.settings_file import SUFFIX, read_settings_file
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from automation.engine import Engine
 from automation.settings_editor import set_setting as _write
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.settings import ClientSettings
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import YAMLError
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.settings import PROJECT
 from components.settings_file import read_settings_file
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 
 import httpx
 
-from components.errors import OperatorError
-from components.http_session import open_session
+from common.errors import OperatorError
+from rest_clients.http_session import open_session
 
 TYPE = "vercel:index/"
 ANSWER = re.compile(r"(?:\[ERROR\] )?(?:Could not|Error) (.+?), unexpected error: (.*?)(?:: Error [\w ]+)?$")

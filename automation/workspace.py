@@ -11,12 +11,12 @@ from automation.engine import Engine
 from automation.installer import find_pulumi
 from automation.local import LOCAL_PASSPHRASE, start_emulators
 from automation.processes import TOOL_SECONDS, ask_tool
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.settings import STACK_MARK, ClientSettings, load_settings
 
 if TYPE_CHECKING:
-    from automation.departure import Identity
     from automation.pulumi_command import Command
+    from automation.recovery.departure import Identity
 
 TOKENS = ("SUPABASE_ACCESS_TOKEN", "GITHUB_TOKEN", "GITHUB_OWNER", "VERCEL_API_TOKEN")
 OLDER_NAMES = {"SUPABASE_ACCESS_TOKEN": "SUPABASE_MANAGEMENT_TOKEN"}
@@ -70,7 +70,7 @@ class Workspace:
             )
         # Both engines import much; a command that fails on its arguments pays for neither.
         if self.pulumi is None:
-            from automation.rehearsal.engine import Rehearsal
+            from local.rehearsal.engine import Rehearsal
 
             return Rehearsal(self.root, client, self.environment, self.root / ".local/rehearsal")
         from automation.pulumi_engine import PulumiEngine
@@ -93,7 +93,7 @@ class Workspace:
         asked = {**asdict(identity), "native": self.pulumi is not None, "delete": delete}
         # A project that still comes up is waited for twice: for the proof, and for the deletion.
         seconds = 2 * identity.timeout + TOOL_SECONDS
-        found: dict[str, list[str]] = self._ask("components.remains", asked, seconds=seconds)
+        found: dict[str, list[str]] = self._ask("automation.recovery.remains", asked, seconds=seconds)
         return found
 
     def stacks(self) -> list[str]:
@@ -103,7 +103,7 @@ class Workspace:
             OperatorError: the backend does not answer.
         """
         if self.pulumi is None:
-            from automation.rehearsal.state import stacks_in
+            from local.rehearsal.state import stacks_in
 
             return stacks_in(self.root / ".local/rehearsal")
         from automation.pulumi_engine import list_stacks
@@ -117,7 +117,7 @@ class Workspace:
             OperatorError: the state cannot be read.
         """
         if self.pulumi is None:
-            from automation.rehearsal.engine import Rehearsal
+            from local.rehearsal.engine import Rehearsal
 
             return Rehearsal(self.root, stack, self.environment, self.root / ".local/rehearsal").resources()
         from automation.pulumi_engine import read_state
@@ -125,15 +125,15 @@ class Workspace:
         return read_state(self.root, self.environment, self.pulumi, stack, local=self.local)
 
     def orphans(self, asked: Mapping[str, Any]) -> dict[str, Any]:
-        """Look in the accounts for what no stack holds, in a process of its own; see `components.orphans`.
+        """Look in the accounts for what no stack holds, in a process of its own; see `automation.recovery.accounts`.
 
         Raises:
             OperatorError: the look itself failed.
         """
         native = self.pulumi is not None
-        found: dict[str, Any] = self._ask("components.orphans", {**asked, "native": native})
+        found: dict[str, Any] = self._ask("automation.recovery.accounts", {**asked, "native": native})
         if not native:
-            from automation.rehearsal.simulated import list_unheld
+            from local.rehearsal.simulated import list_unheld
 
             held = {*asked["repositories"], *asked["sites"]}
             found["found"] += list_unheld(self.environment, held)
@@ -159,9 +159,9 @@ class Workspace:
         if pooler := urlsplit(state.get("endpoints", {}).get("session_dsn", "")).netloc.rpartition("@")[2]:
             words += ["--pooler", pooler]
         try:
-            findings: list[dict[str, str]] = self._ask("components.doctor", None, client, *words)
+            findings: list[dict[str, str]] = self._ask("automation.preflight", None, client, *words)
         except OperatorError as error:
-            raise OperatorError(f"broke off: {error}", "python -m components.doctor") from None
+            raise OperatorError(f"broke off: {error}", "python -m automation.preflight") from None
         return findings
 
 

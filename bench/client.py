@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 
 from automation.engine import Outcome, Step
-from automation.rehearsal.engine import Rehearsal
-from emulators.server import Emulators
+from local.emulators.server import Emulators
+from local.rehearsal.engine import Rehearsal
+from tests.layout import PROGRAM
 
 ROOT = Path(__file__).parent.parent
 LATENCY = 0.15  # seconds a request, about what a public API takes
 STARTUP = 12.0  # seconds until a project is up, and until a deployment is ready; both take longer in the real services
-PROGRAM = ("__main__.py", "Pulumi.yaml", "Pulumi.local.yaml", "Pulumi.acme.yaml", "components", "sql", "starter")
+FILES = (*PROGRAM, "Pulumi.local.yaml", "Pulumi.acme.yaml", ".venv")
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)  # the database server's user has to get in
-        for name in (*PROGRAM, ".venv"):
+        for name in FILES:
             (root / name).symlink_to(ROOT / name)
         emulators = Emulators(root / "emulators", latency=LATENCY, startup=STARTUP, volatile=True)
         emulators.start()

@@ -14,9 +14,9 @@ from uuid import uuid4
 import psycopg
 
 from bench.schema import Bench
-from components.schema.apply import apply
-from components.schema.migrations import read_migrations
-from emulators.postgres import Postgres
+from local.emulators.postgres import Postgres
+from pgschema.apply import apply
+from pgschema.migrations import read_migrations
 
 ROWS, ROUNDS, PEOPLE = 100_000, 2, 5  # rows, imports of each kind, people exported and erased
 RULES = "20261125"  # versions of the files that brought the rules

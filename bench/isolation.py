@@ -16,10 +16,10 @@ import psycopg
 from psycopg.conninfo import conninfo_to_dict
 
 from bench.schema import Bench, seconds
-from components.schema.apply import apply
-from components.schema.isolation import check
-from components.schema.migrations import read_migrations
-from emulators.postgres import Postgres
+from local.emulators.postgres import Postgres
+from pgschema.apply import apply
+from pgschema.isolation import check
+from pgschema.migrations import read_migrations
 
 CONTACTS, ACTIVITIES = 1_000_000, 5_000_000
 ROUNDS, LEAST, LONGEST = 200, 7, 3.0  # of each query; fewer once its rounds have taken so many seconds

@@ -12,13 +12,14 @@ from pathlib import Path
 import httpx
 
 from automation.drift import find_drift
-from automation.rehearsal.engine import Rehearsal
 from automation.rotation import Secret, begin_rotation
 from components.settings import load_settings
-from emulators.server import Emulators
+from local.emulators.server import Emulators
+from local.rehearsal.engine import Rehearsal
+from tests.layout import PROGRAM
 
 ROOT = Path(__file__).parent.parent
-PROGRAM = ("__main__.py", "Pulumi.yaml", "Pulumi.local.yaml", "components", "sql", "starter", ".venv")
+FILES = (*PROGRAM, "Pulumi.local.yaml", ".venv")
 
 
 def main() -> None:
@@ -26,7 +27,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder)
         root.chmod(0o755)  # the database server's user has to get in
-        for name in PROGRAM:
+        for name in FILES:
             (root / name).symlink_to(ROOT / name)
         shutil.copy(ROOT / "Pulumi.acme.yaml", root)  # a rotation writes into it
         emulators = Emulators(root / "emulators", volatile=True)

@@ -24,13 +24,13 @@ from uuid import uuid4
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from components.schema.apply import apply, read_live
-from components.schema.catalog import read_snapshot
-from components.schema.isolation import check
-from components.schema.migrations import FOLDER, Migration, Statement, read_migrations
-from emulators.node import node_path
-from emulators.postgres import Postgres
-from emulators.supabase.database import ProjectDatabases
+from local.emulators.node import node_path
+from local.emulators.postgres import Postgres
+from local.emulators.supabase.database import ProjectDatabases
+from pgschema.apply import apply, read_live
+from pgschema.catalog import read_snapshot
+from pgschema.isolation import check
+from pgschema.migrations import FOLDER, Migration, Statement, read_migrations
 
 ROUNDS = 7
 FEWER = 3  # of what takes seconds

@@ -15,10 +15,10 @@ from pathlib import Path
 
 from psycopg.conninfo import conninfo_to_dict
 
-from components.schema.lexer import SqlTextError, split
-from components.schema.migrations import FOLDER
-from emulators.node import node_path
-from emulators.postgres import Postgres
+from local.emulators.node import node_path
+from local.emulators.postgres import Postgres
+from pgschema.lexer import SqlTextError, split
+from pgschema.migrations import FOLDER
 from tests.schema.supabase_cli import fetched
 
 FILES_A_RUN = 100

@@ -13,10 +13,10 @@ from uuid import uuid4
 import psycopg
 
 from bench.schema import FIRST, Bench, seconds
-from components.schema.apply import apply
-from components.schema.catalog import read_snapshot
-from components.schema.migrations import read_migrations
-from emulators.postgres import Postgres
+from local.emulators.postgres import Postgres
+from pgschema.apply import apply
+from pgschema.catalog import read_snapshot
+from pgschema.migrations import read_migrations
 
 CONTACTS, RATE = 1_000_000, 50  # rows, queries a second
 LONGEST = 60.0  # seconds that the load may run

@@ -7,9 +7,8 @@ import pulumi
 import pulumi_random as random
 from pulumi_command import local
 
-from components.preflight import needed_variables, unknown_schemas
+from components.offline_checks import needed_variables, unknown_schemas
 from components.repository import declare_repository
-from components.schema.migrations import sql_digest
 from components.schema.resource import INPUTS as SCHEMA_INPUTS
 from components.schema.resource import Schema
 from components.settings import ClientSettings
@@ -24,6 +23,7 @@ from components.supabase.project import RULES as PROJECT_INPUTS
 from components.supabase.project import Project
 from components.supabase.settings import RULES as SETTINGS_INPUTS
 from components.supabase.settings import Settings
+from pgschema.migrations import sql_digest
 
 ISOLATION_CHECK = ".venv/bin/python -m components.schema.isolation"
 # What needs the project running, and its inputs: while `paused: true` they stay as the state holds them, so that a

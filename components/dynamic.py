@@ -18,8 +18,8 @@ from typing import Any, ParamSpec, TypeVar
 from pulumi.dynamic import ConfigureRequest, ResourceProvider
 from pulumi.output import Unknown
 
-from components.errors import OperatorError
-from components.system_errors import explained
+from common.errors import OperatorError
+from common.system_errors import explained
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -11,8 +11,8 @@ from typing import Any
 
 import httpx
 
-from components.errors import OperatorError
-from components.http_session import open_session
+from common.errors import OperatorError
+from rest_clients.http_session import open_session
 
 DEADLINE = 90.0  # seconds
 REQUEST_SECONDS = 15.0

@@ -6,9 +6,9 @@ from types import TracebackType
 
 import pulumi
 
+from common.errors import OperatorError
 from components.client_environment import ClientEnvironment
 from components.dynamic import stable_pickles
-from components.errors import OperatorError
 from components.settings import load_settings
 from components.take_up import take_up
 

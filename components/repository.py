@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import pulumi
 import pulumi_github as github
 
-from components.lookup import API_VARIABLE
+from components.find_existing import API_VARIABLE
 from components.settings import ClientSettings
 from components.starter import STARTER, read_starter
 

@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from components.errors import OperatorError, printable
-from components.layer import PROJECT as PROJECT
-from components.layer import Layer
-from components.service_settings import (
+from common.errors import OperatorError, printable
+from components.config_file import PROJECT as PROJECT
+from components.config_file import Layer
+from components.project_settings import (
     MAILER_KEYS,
     PLANS,
     SERVICE_KEYS,

@@ -2,7 +2,7 @@
 
 Pulumi writes the scalars of a stack's file back as quoted strings (`"2"`, `"true"`), and `config set --path` writes
 nested ones plain when they look like numbers. Text is what all these forms have in common, so the readers in
-`components.layer` decide what a text means.
+`components.config_file` decide what a text means.
 """
 
 from pathlib import Path
@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
 
-from components.errors import OperatorError, printable
+from common.errors import OperatorError, printable
 
 SUFFIX, OTHER_SUFFIX = ".yaml", ".yml"
 LARGEST_FILE = 256 * 1024  # bytes; the parser is written in Python and takes seconds for a megabyte

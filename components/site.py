@@ -9,7 +9,7 @@ import pulumi
 import pulumiverse_vercel as vercel
 from pulumi_command import local
 
-from components.lookup import API_VARIABLE
+from components.find_existing import API_VARIABLE
 from components.repository import BRANCH
 from components.settings import ClientSettings
 

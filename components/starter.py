@@ -9,7 +9,7 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 STARTER = Path(__file__).resolve().parent.parent / "starter"
 GIT_SECONDS = 30.0

@@ -3,7 +3,7 @@
 A state loses a repository when a refresh runs under a token that may not see it, and a site in the same way; a lost
 state has lost all. The GitHub and Vercel plugins then answer "already exists" for ever. `python -m automation up` puts
 such resources back into the state. A program cannot, but it can import them: here, with the same proof as
-`components.lookup`. What exists and proves nothing is refused before anything is created.
+`components.find_existing`. What exists and proves nothing is refused before anything is created.
 """
 
 import os
@@ -17,8 +17,8 @@ from typing import Any
 import pulumi
 from pulumi.runtime import register_stack_transformation
 
-from components.errors import OperatorError
-from components.lookup import REPOSITORY, RULESET, SEARCHES, SITE, Lookup
+from common.errors import OperatorError
+from components.find_existing import REPOSITORY, RULESET, SEARCHES, SITE, Lookup
 from components.settings import STACK_MARK, ClientSettings
 
 TOKENS = ("GITHUB_TOKEN", "GITHUB_OWNER", "VERCEL_API_TOKEN")
@@ -83,7 +83,7 @@ class TakeUp:
 
     @property
     def _provable(self) -> bool:
-        """Whether anything can prove that a repository is the client's; see `components.lookup`."""
+        """Whether anything can prove that a repository is the client's; see `components.find_existing`."""
         return not self.state or self._api_url is not None or "repository" in self.state
 
     def _inputs(self, kind: str, props: Mapping[str, Any]) -> dict[str, Any]:

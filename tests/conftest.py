@@ -8,7 +8,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from emulators.server import Emulators
+from local.emulators.server import Emulators
 
 pytest_plugins = ["tests.skip_budget"]
 

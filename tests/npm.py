@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from emulators.node import node_path, node_program
+from local.emulators.node import node_path, node_program
 
 TOOLS = Path(__file__).parents[1] / ".local/tools"
 SECONDS = 240

@@ -10,10 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from emulators import documents, sites
-from emulators.github import state as github
-from emulators.node import node_program
-from emulators.vercel import deployments, projects
+from local.emulators import documents, sites
+from local.emulators.github import state as github
+from local.emulators.node import node_program
+from local.emulators.vercel import deployments, projects
 from tests.automation.local_client import ROOT, Client, MakeClient, make_client  # noqa: F401
 from tests.test_readme import section
 

@@ -9,15 +9,17 @@ import pytest
 import stamina
 
 from automation import vercel_errors
-from automation.rehearsal.provider import UncertainError
-from automation.rehearsal.simulated import SimulatedProvider
-from components import http_session, lookup, native_apis, probe, sight
-from components.doctor.github import examine
-from components.errors import OperatorError
-from components.http_session import TotalTimeout, open_session
+from automation.preflight.github import examine
+from automation.recovery import token_visibility
+from common.errors import OperatorError
+from components import find_existing, probe
 from components.settings import load_settings
-from components.supabase.client import Client
-from components.supabase.errors import ApiError
+from local.rehearsal.provider import UncertainError
+from local.rehearsal.simulated import SimulatedProvider
+from rest_clients import github_vercel, http_session
+from rest_clients.http_session import TotalTimeout, open_session
+from supabase_management.client import Client
+from supabase_management.errors import ApiError
 from tests.dripping import dripping
 
 ROOT = Path(__file__).parents[1]
@@ -78,15 +80,15 @@ def test_a_write_that_drips_counts_as_one_whose_effect_is_unknown(url: str) -> N
 
 
 def look_for_a_repository() -> object:
-    return lookup.Lookup().find("github:index/repository:Repository", {"name": "acme"}, None)
+    return find_existing.Lookup().find("github:index/repository:Repository", {"name": "acme"}, None)
 
 
 def look_whether_it_is_gone() -> object:
-    return sight.look([{"name": "repository", "kind": "repository", "id": "acme"}])
+    return token_visibility.look([{"name": "repository", "kind": "repository", "id": "acme"}])
 
 
 def look_whether_a_site_is_gone() -> object:
-    return sight.look([{"name": "site", "kind": "site", "id": "prj_1", "team": None, "label": "acme"}])
+    return token_visibility.look([{"name": "site", "kind": "site", "id": "prj_1", "team": None, "label": "acme"}])
 
 
 @pytest.mark.parametrize("look", [look_for_a_repository, look_whether_it_is_gone, look_whether_a_site_is_gone])
@@ -94,10 +96,10 @@ def test_github_and_vercel_are_given_up_in_one_line(
     url: str, monkeypatch: pytest.MonkeyPatch, look: Callable[[], object]
 ) -> None:
     def session() -> httpx.Client:
-        return native_apis._session(url, "GITHUB_TOKEN")
+        return github_vercel._session(url, "GITHUB_TOKEN")
 
     monkeypatch.setenv("GITHUB_TOKEN", "ghp_made_up")
-    for module in (lookup, sight):
+    for module in (find_existing, token_visibility):
         monkeypatch.setattr(module, "github", session)
         monkeypatch.setattr(module, "vercel", session)
     with pytest.raises(OperatorError, match=r"127\.0\.0\.1: does not answer \(TotalTimeout\)"):

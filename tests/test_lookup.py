@@ -22,7 +22,7 @@ def look_up(
 ) -> Any:
     environment = os.environ | emulators.exports | more
     process = subprocess.run(
-        [sys.executable, "-m", "components.lookup"],
+        [sys.executable, "-m", "components.find_existing"],
         cwd=ROOT,
         env=environment,
         input=json.dumps({"api_url": api_url, "asked": [(*each, since) for each in asked]}),

@@ -7,7 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.probe import probe
 
 OK = (200, {"status": "ok", "milliseconds": 7})

@@ -9,8 +9,8 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.errors import OperatorError
-from components.service_settings import Mailer, ServiceSettings
+from common.errors import OperatorError
+from components.project_settings import Mailer, ServiceSettings
 from components.settings import load_settings
 
 CLIENT = {"clientId": "acme", "clientName": "Acme Outdoor", "orgEmail": "owner@acme.example", "tier": "starter"}

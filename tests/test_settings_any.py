@@ -9,10 +9,10 @@ from hypothesis import example, given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from common.errors import OperatorError
 from components.client_environment import ClientEnvironment
-from components.errors import OperatorError
+from components.project_settings import MAILER_KEYS
 from components.schema.resource import SchemaProvider
-from components.service_settings import MAILER_KEYS
 from components.settings import CLIENT_KEYS, ENVIRONMENT_KEYS, TIER_KEYS, ClientSettings, load_settings
 from components.supabase.api_key import ApiKeyProvider
 from components.supabase.endpoints import EndpointsProvider

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.settings import load_settings
 from components.settings_file import LARGEST_FILE, MOST_NODES, read_settings_file
 

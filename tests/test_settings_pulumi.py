@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 import yaml
 
-from components.errors import OperatorError
-from components.service_settings import MAILER_KEYS
+from common.errors import OperatorError
+from components.project_settings import MAILER_KEYS
 from components.settings import CLIENT_KEYS, ENVIRONMENT_KEYS, TIER_KEYS, ClientSettings, load_settings
 
 ROOT = Path(__file__).parent.parent

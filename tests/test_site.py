@@ -10,7 +10,7 @@ import pulumi_random as random
 import pytest
 
 from components.site import FUNCTION_REGIONS, declare_site, function_region
-from emulators.vercel.app import REGIONS
+from local.emulators.vercel.app import REGIONS
 from tests.wiring import SETTINGS, Declared, declare
 
 URLS: list[str] = []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.starter import STARTER, read_starter
 
 LEFT_BY_TOOLS = (

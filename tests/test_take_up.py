@@ -7,7 +7,7 @@ from typing import Any
 import pulumi
 import pytest
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.settings import STACK_MARK
 from components.take_up import REPOSITORY, RULESET, SITE, TOKENS, TakeUp, take_up
 from tests.conftest import Local

@@ -9,11 +9,14 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.layout import LIBRARIES
+
 ROOT = Path(__file__).parents[1]
 PAGE = (ROOT / "docs/waits.md").read_text()
 ROWS = [line.split("|")[1:-1] for line in PAGE.splitlines() if line.startswith("| `")]
 FIGURE = re.compile(r"`([\w.]+)\.([A-Z_]+)` = ([\d.]+) (?:s|attempts)\b")
-SOURCES = [path for name in ("components", "automation", "emulators") for path in sorted((ROOT / name).rglob("*.py"))]
+ROOMS = (*LIBRARIES, "components", "automation", "local")
+SOURCES = [path for name in ROOMS for path in sorted((ROOT / name).rglob("*.py"))]
 # The calls by which a program waits for something outside itself.
 WAITING = re.compile(
     r"time\.sleep|asyncio\.(sleep|wait|wait_for)|.*\.(wait|wait_for|communicate|result|readline|recv|readuntil)"
@@ -60,9 +63,9 @@ def test_requests_are_sent_in_one_place() -> None:
         place(path, node)
         for path in SOURCES
         for name, node in calls(path)
-        if HTTP.fullmatch(name) and not path.is_relative_to(ROOT / "emulators")
+        if HTTP.fullmatch(name) and not path.is_relative_to(ROOT / "local/emulators")
     ]
-    assert [each.partition(":")[0] for each in found] == ["components/http_session.py"] * 2
+    assert [each.partition(":")[0] for each in found] == ["rest_clients/http_session.py"] * 2
 
 
 def test_programs_are_run_with_a_deadline() -> None:
@@ -83,11 +86,11 @@ def test_programs_are_started_where_a_row_says_how_they_end() -> None:
         "automation.interrupt",
         "automation.processes",
         "automation.pulumi_command",
-        "automation.rehearsal.dynamic",
-        "automation.rehearsal.engine",
-        "emulators.__main__",
-        "emulators.children",
-        "emulators.postgres",
+        "local.rehearsal.dynamic",
+        "local.rehearsal.engine",
+        "local.emulators.__main__",
+        "local.emulators.subprocesses",
+        "local.emulators.postgres",
     }
 
 

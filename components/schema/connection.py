@@ -7,10 +7,10 @@ from typing import Any
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from components.errors import OperatorError
-from components.supabase.client import Client
-from components.supabase.database import KEEPALIVE, DatabaseAddress, connect, refused, temporary_address
-from components.supabase.refusals import explain
+from common.errors import OperatorError
+from supabase_management.client import Client
+from supabase_management.pooler import KEEPALIVE, DatabaseAddress, connect, refused, temporary_address
+from supabase_management.refusals import explain
 
 
 def connect_from_environment() -> psycopg.Connection[Any]:

@@ -1,81 +1,18 @@
-"""Attack the database as those must not get through, and count: `python -m components.schema.isolation [--json]`.
+"""The isolation check as a command: `python -m components.schema.isolation [--json]`, which Pulumi runs after a deploy.
 
-Three organizations are made inside a savepoint: a victim, a neighbour like it, and an outsider's that is empty, so
-that any row an outsider reaches is a leak. Their rows are made from the catalog. Every attack is undone at once and the
-savepoint is rolled back; rows that the database holds already stay as they are. An attack counts as repelled only by
-the refusal meant for it: any other failure is a leak too, a member who lacks a right fails the check, and so does
-whatever cannot be tried. Knows no Pulumi.
+The database is the one of DATABASE_URL; see `pgschema.isolation`. This module's name is part of every stack's state.
 """
 
 import json
 import sys
 from dataclasses import asdict
-from typing import Any
 
-import psycopg
-from psycopg.pq import TransactionStatus
-
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.schema.connection import connect_from_environment
-from components.schema.failures import database_error
-from components.schema.proof import Proof
-from components.schema.report import Finding, Report
-from components.supabase.database import cut_off
+from pgschema.isolation import check
+from supabase_management.pooler import cut_off
 
-__all__ = ["Finding", "Report", "check", "judge"]
-
-# All attacks are one statement, so each one has to find out by an index that a large table holds nothing for it.
-SESSION = (
-    "set local lock_timeout = '2s'",
-    "set local statement_timeout = '30s'",
-    "set local enable_seqscan = off",
-    "set local jit = off",
-    "set local client_min_messages = error",
-)
 CHECK_SECONDS = 900.0  # all attacks, each of which has a limit of its own
-FAILED = "The isolation check could not be carried out."
-
-
-def judge(connection: psycopg.Connection[Any], *, clone: bool = False, final: bool = True) -> Report:
-    """Try all attacks in a savepoint of the open transaction and roll back to it.
-
-    Settings, role, rows and sequences are as before afterwards, and nothing reaches outside.
-
-    Args:
-        connection: in a transaction, as the role `postgres`, or one that may become anon, authenticated and
-            service_role and that row-level security does not bind.
-        clone: the database is a copy that nobody uses: procedures, and functions that write or reach outside, are
-            called too.
-        final: the database is as the newest migration leaves it. Else neither the rules of `insiders.yaml` about what
-            members and the server may not do, nor the rights that the snapshot says they have, are tried, and an entry
-            of `allowed.yaml` that nothing needs is no finding.
-
-    Raises:
-        OperatorError: the check could not be carried out, say because the schema is missing; `__cause__` is the error
-            of the database.
-    """
-    try:
-        return Proof(connection, SESSION, clone=clone, final=final).run()
-    except psycopg.Error as error:
-        raise database_error(error, FAILED) from error
-    finally:
-        if connection.info.transaction_status in {TransactionStatus.INTRANS, TransactionStatus.INERROR}:
-            connection.execute("rollback to savepoint isolation; release savepoint isolation")
-
-
-def check(connection: psycopg.Connection[Any]) -> Report:
-    """Judge in a transaction of its own and roll it back.
-
-    Raises:
-        OperatorError: see `judge`.
-    """
-    try:
-        if connection.autocommit and connection.info.transaction_status is TransactionStatus.IDLE:
-            connection.execute("begin")
-        return judge(connection)
-    finally:
-        if not connection.closed:
-            connection.rollback()
 
 
 def main() -> None:

@@ -13,9 +13,9 @@ from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, 
 
 from components.asked import ASKED, digests
 from components.dynamic import Provider, is_unknown, operation, require_engine, tell
-from components.schema import catalog
-from components.schema.migrations import read_migrations
-from components.schema.verdict import PASSED
+from pgschema import catalog
+from pgschema.migrations import read_migrations
+from pgschema.verdict import PASSED
 
 TEXTS = ("project_ref", "project_name", "client_id", "db_password")
 DRIFTING = ("migrations", "catalog", "isolation")
@@ -63,7 +63,7 @@ class SchemaProvider(Provider):
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What the database holds now. A refused login shows as a changed password, a deleted project as gone."""
-        from components.schema.remote import read_schema
+        from components.schema.apply_to_project import read_schema
 
         live = read_schema(id_, str(props.get("db_password", "")), props.get("catalog") or ())
         return ReadResult("", {}) if live is None else _found(id_, props, live)
@@ -123,7 +123,7 @@ class Schema(Resource, module="schema", name="Schema"):
 
 
 def _apply(props: Mapping[str, Any], *, prove: bool) -> dict[str, Any]:
-    from components.schema.remote import apply_schema
+    from components.schema.apply_to_project import apply_schema
 
     applied = apply_schema(props, require_engine, tell, prove=prove)
     return {**{key: props[key] for key in INPUTS}, **applied, ASKED: digests(props, DRIFTING)}

@@ -6,8 +6,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
+from common.errors import OperatorError
 from components.dynamic import Provider, operation, require_engine, whole
-from components.errors import OperatorError
 from components.supabase.inputs import REF, Rule, difference, failures
 
 RULES: dict[str, Rule] = {
@@ -33,8 +33,8 @@ class ApiKeyProvider(Provider):
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Take the key of that name, which an interrupted run may have made, or make it."""
-        from components.supabase.client import Client
-        from components.supabase.errors import ApiError
+        from supabase_management.client import Client
+        from supabase_management.errors import ApiError
 
         ref, name = props["project_ref"], key_name(props)
         with Client.from_environment(require_engine) as client:
@@ -51,8 +51,8 @@ class ApiKeyProvider(Provider):
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The key as the project holds it now, or gone; that of a paused project as recorded."""
-        from components.supabase.client import Client
-        from components.supabase.models import PAUSED
+        from supabase_management.client import Client
+        from supabase_management.models import PAUSED
 
         with Client.from_environment(require_engine) as client:
             project = client.existing_project(props["project_ref"])
@@ -75,8 +75,8 @@ class ApiKeyProvider(Provider):
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Revoke the key; gone already is as good."""
-        from components.supabase.client import Client
-        from components.supabase.errors import ApiError
+        from supabase_management.client import Client
+        from supabase_management.errors import ApiError
 
         with Client.from_environment(require_engine) as client:
             try:

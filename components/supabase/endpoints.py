@@ -38,8 +38,8 @@ class EndpointsProvider(Provider):
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """The endpoints as they are now; a paused project keeps those it had."""
-        from components.supabase.client import Client
-        from components.supabase.readiness import current_endpoints
+        from supabase_management.client import Client
+        from supabase_management.readiness import current_endpoints
 
         with Client.from_environment(require_engine) as client:
             found = current_endpoints(client, id_)
@@ -54,8 +54,8 @@ class EndpointsProvider(Provider):
 
     @staticmethod
     def _ready(props: dict[str, Any]) -> dict[str, Any]:
-        from components.supabase.client import Client
-        from components.supabase.readiness import wait_for_endpoints
+        from supabase_management.client import Client
+        from supabase_management.readiness import wait_for_endpoints
 
         with Client.from_environment(require_engine) as client:
             found = wait_for_endpoints(client, props["project_ref"], timeout=float(props["timeout"]))

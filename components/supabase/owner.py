@@ -14,7 +14,7 @@ import pulumi
 from pulumi.dynamic import CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
 from components.dynamic import Provider, operation, require_engine, whole
-from components.service_settings import PLANS
+from components.project_settings import PLANS
 from components.supabase.inputs import REF, SECONDS, Rule, difference, failures
 
 RULES: dict[str, Rule] = {
@@ -50,7 +50,7 @@ class OwnerProvider(Provider):
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Take what there is, bring in who is not there yet, write the rows."""
-        from components.supabase.enrolment import enrol
+        from components.supabase.owner_onboarding import enrol
 
         # A link that an interrupted run made is lost; a mail that it sent is not.
         organization, link = enrol(_wanted(props), str(uuid4()), require_engine, again=not props["by_mail"])
@@ -59,7 +59,7 @@ class OwnerProvider(Provider):
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What the rows hold now: a refused login shows as a changed password, a paused project as recorded."""
-        from components.supabase.enrolment import read_owner
+        from components.supabase.owner_onboarding import read_owner
 
         found = read_owner(id_, _wanted(props))
         if found is None:
@@ -70,7 +70,7 @@ class OwnerProvider(Provider):
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Change the rows in place; another address, or another invitation, brings somebody in."""
-        from components.supabase.enrolment import enrol
+        from components.supabase.owner_onboarding import enrol
 
         renewed = whole(_olds.get("invitation")) != whole(_news["invitation"])
         moved = not _news["by_mail"] and _olds.get("email") != _news["email"]

@@ -31,8 +31,8 @@ class PauseProvider(Provider):
     @operation
     def create(self, props: dict[str, Any]) -> CreateResult:
         """Pause the project; one that is paused already stays so."""
-        from components.supabase.client import Client
-        from components.supabase.pausing import pause
+        from supabase_management.client import Client
+        from supabase_management.pausing import pause
 
         with Client.from_environment(require_engine) as client:
             pause(client, props["project_ref"], timeout=float(whole(props["timeout"])))
@@ -41,8 +41,8 @@ class PauseProvider(Provider):
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """As recorded while the project is paused; gone when somebody has restored or deleted it."""
-        from components.supabase.client import Client
-        from components.supabase.models import PAUSED
+        from supabase_management.client import Client
+        from supabase_management.models import PAUSED
 
         with Client.from_environment(require_engine) as client:
             record = client.existing_project(id_)

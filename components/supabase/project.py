@@ -7,8 +7,8 @@ from typing import Any
 import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
-from components.dynamic import Provider, operation, require_engine, whole
-from components.service_settings import SIZE
+from components.dynamic import Provider, operation, require_engine, tell, whole
+from components.project_settings import SIZE
 from components.supabase.inputs import SECONDS, Rule, difference, failures
 
 RULES: dict[str, Rule] = {
@@ -60,8 +60,8 @@ class ProjectProvider(Provider):
 
         What later steps need of the environment is asked for first: nothing billed exists before it is there.
         """
-        from components.supabase.allocation import allocate, require_variables
-        from components.supabase.client import Client
+        from supabase_management.client import Client
+        from supabase_management.project_lifecycle import allocate, require_variables
 
         require_variables(props.get("needed_variables") or ())
         with Client.from_environment(require_engine) as client:
@@ -71,8 +71,8 @@ class ProjectProvider(Provider):
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """Live values, as outputs and inputs."""
-        from components.supabase.allocation import live
-        from components.supabase.client import Client
+        from supabase_management.client import Client
+        from supabase_management.project_lifecycle import live
 
         with Client.from_environment(require_engine) as client:
             values = live(client, id_, props)
@@ -84,8 +84,8 @@ class ProjectProvider(Provider):
     @operation
     def update(self, _id: str, _olds: dict[str, Any], _news: dict[str, Any]) -> UpdateResult:
         """Change name, password or size in place, and restore a project that is no longer meant to be paused."""
-        from components.supabase.allocation import change
-        from components.supabase.client import Client
+        from supabase_management.client import Client
+        from supabase_management.project_lifecycle import change
 
         with Client.from_environment(require_engine) as client:
             change(client, _id, _olds.get("db_password", ""), _wanted(_news))
@@ -94,8 +94,8 @@ class ProjectProvider(Provider):
     @operation
     def delete(self, _id: str, _props: dict[str, Any]) -> None:
         """Delete the project with everything in it."""
-        from components.supabase.allocation import remove
-        from components.supabase.client import Client
+        from supabase_management.client import Client
+        from supabase_management.project_lifecycle import remove
 
         with Client.from_environment(require_engine) as client:
             remove(client, _id, float(_props.get("timeout", 600)), _props.get("organization"))
@@ -155,10 +155,10 @@ class Project(Resource, module="supabase", name="Project"):
 
 
 def _wanted(props: Mapping[str, Any]) -> Any:
-    from components.supabase.ownership import Wanted
+    from supabase_management.adoption import Wanted
 
     known = {field.name for field in fields(Wanted)}
-    return Wanted(**{name: whole(value) for name, value in props.items() if name in known})
+    return Wanted(**{name: whole(value) for name, value in props.items() if name in known}, warn=tell)
 
 
 def _outputs(inputs: Mapping[str, Any], ref: str) -> dict[str, Any]:

@@ -1,7 +1,7 @@
 """What is set on a client's project beyond its existence: sign-in, mail, network, encryption, Data API, add-ons, keys.
 
 Every setting is an input with its desired value, so that one changed by hand is named. What is not configured is no
-input and left alone. The mailer's password is neither input nor output: see `components.supabase.configuration`.
+input and left alone. The mailer's password is neither input nor output: see `supabase_management.project_config`.
 """
 
 import ipaddress
@@ -12,7 +12,7 @@ import pulumi
 from pulumi.dynamic import CheckFailure, CheckResult, CreateResult, DiffResult, ReadResult, Resource, UpdateResult
 
 from components.dynamic import Provider, is_unknown, operation, require_engine, whole
-from components.service_settings import RECOVERY_DAYS, ServiceSettings, locked_out
+from components.project_settings import RECOVERY_DAYS, ServiceSettings, locked_out
 from components.supabase.inputs import REF, SECONDS, Rule, difference, failures
 
 SWITCH: Rule = (bool, "?must be true or false")
@@ -65,9 +65,9 @@ class SettingsProvider(Provider):
     @operation
     def read(self, id_: str, props: dict[str, Any]) -> ReadResult:
         """What the service holds for the settings that we manage; those of a paused project stay as recorded."""
-        from components.supabase.client import Client
-        from components.supabase.configuration import live_settings
-        from components.supabase.models import PAUSED
+        from supabase_management.client import Client
+        from supabase_management.models import PAUSED
+        from supabase_management.project_config import live_settings
 
         with Client.from_environment(require_engine) as client:
             record = client.existing_project(id_)
@@ -140,8 +140,8 @@ def _known(props: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _apply(olds: Mapping[str, Any], news: Mapping[str, Any]) -> dict[str, Any]:
-    from components.supabase.client import Client
-    from components.supabase.configuration import apply_settings
+    from supabase_management.client import Client
+    from supabase_management.project_config import apply_settings
 
     wanted = whole(_known(news))
     renewed = wanted.get("smtp_generation") != whole(olds.get("smtp_generation"))

@@ -11,14 +11,14 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
-from automation import session
+from automation import runner
 from automation.cli import app
 from automation.engine import OnStep, Outcome, Step
 from automation.local import LOCAL_PASSPHRASE
-from automation.rehearsal.state import Snapshot, StateFile
-from automation.rehearsal.vault import PASSPHRASE
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.settings import ClientSettings, load_settings
+from local.rehearsal.state import Snapshot, StateFile
+from local.rehearsal.vault import PASSPHRASE
 from tests.automation.local_client import make_client  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
@@ -172,7 +172,7 @@ def agency(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Agency:
         opened.append(str(options))
         return FakeWorkspace(engines, root, secret)
 
-    monkeypatch.setattr(session, "open_workspace", open_fake)
+    monkeypatch.setattr(runner, "open_workspace", open_fake)
     return Agency(folder, engines, opened)
 
 

@@ -15,9 +15,10 @@ from typer.testing import CliRunner
 from automation import installer
 from automation.cli import app
 from automation.workspace import open_engine
+from tests.layout import PROGRAM
 
 ROOT = Path(__file__).parents[2]
-LINKS = ("components", "emulators", "sql", "starter", ".venv", "__main__.py", "Pulumi.yaml")
+LINKS = (*PROGRAM, "local", ".venv")
 NO_INSTALLER = "http://127.0.0.1:9/install.sh"
 HAS_PULUMI = shutil.which("pulumi") is not None
 MakeClient = Callable[[str], "Client"]

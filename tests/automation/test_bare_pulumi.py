@@ -56,7 +56,7 @@ def copy(tmp_path: Path) -> Iterator[Path]:
         (copied / ".local").mkdir()
         (copied / ".local/tools").symlink_to(ROOT / ".local/tools")
     yield copied
-    stop = [".venv/bin/python", "-m", "emulators", "stop"]
+    stop = [".venv/bin/python", "-m", "local.emulators", "stop"]
     subprocess.run(stop, cwd=copied, capture_output=True, check=True)
 
 

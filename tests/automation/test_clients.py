@@ -7,7 +7,7 @@ import pytest
 
 from automation.clients import list_clients, read_job
 from automation.rivals import read_claims, refuse_rivals, same_domain
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 FACTS = (
     "config:\n  client-environments:clientId: {client}\n  client-environments:clientName: B\n"

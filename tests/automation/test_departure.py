@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 import yaml
 
-from automation.departure import retire
-from components.errors import OperatorError
+from automation.recovery.departure import retire
+from common.errors import OperatorError
 from tests.automation.local_client import MakeClient
 from tests.proof.test_interruptions import killed_create
 

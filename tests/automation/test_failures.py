@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from automation.failures import LOG_FILE, explain
-from automation.rehearsal.state import Snapshot, StateFile
-from components.errors import OperatorError
+from common.errors import OperatorError
+from local.rehearsal.state import Snapshot, StateFile
 from tests.automation.conftest import ROOT
 
 PASSPHRASE = {"PULUMI_CONFIG_PASSPHRASE": "made up"}

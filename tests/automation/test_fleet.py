@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from automation import interrupt
 from automation.clients import choose_clients, list_clients
 from automation.fleet import ClientResult, exit_code, run_fleet
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 
 def test_only_files_with_a_client_id_are_clients(folder: Path) -> None:

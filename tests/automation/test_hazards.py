@@ -20,13 +20,14 @@ from typer.testing import CliRunner
 
 from automation import cli, local, pulumi_engine
 from automation.cli import app
+from common.errors import OperatorError
 from components import dynamic
-from components.errors import OperatorError
-from emulators.server import _remembered_ports
-from emulators.store import Store
+from local.emulators.server import _remembered_ports
+from local.emulators.store import Store
 from tests.automation.conftest import ROOT, keep_rehearsal
 from tests.automation.local_client import PULUMI
 from tests.automation.test_pulumi_engine import PROGRAM, PROVIDER
+from tests.layout import LIBRARIES
 
 VERBS = ("status", "outputs", "preview", "drift", "up", "rotate", "doctor", "destroy --yes")
 SHORT = ("status", "preview", "up", "destroy --yes")
@@ -46,7 +47,7 @@ def project(engine: str, folder: Path, emulators, monkeypatch: pytest.MonkeyPatc
     (folder / "__main__.py").write_text(PROGRAM)
     (folder / "provider.py").write_text(PROVIDER)
     (folder / "size").write_text("small")
-    for name in (".venv", "components", "sql"):
+    for name in (".venv", "components", *LIBRARIES, "sql"):
         (folder / name).symlink_to(ROOT / name)
     (folder / ".local/emulators").mkdir(parents=True)
     ready = {"pid": os.getpid(), "exports": emulators.exports, "services": emulators.urls}

@@ -17,6 +17,7 @@ from automation.workspace import open_engine
 from tests.automation.conftest import ROOT, keep_rehearsal
 from tests.automation.local_client import PULUMI
 from tests.automation.test_pulumi_engine import PROGRAM, PROVIDER
+from tests.layout import LIBRARIES
 
 DEADLINE = 60.0
 
@@ -49,8 +50,8 @@ def project(request, folder: Path, emulators, monkeypatch: pytest.MonkeyPatch) -
     (folder / "__main__.py").write_text(PROGRAM)
     (folder / "provider.py").write_text(PROVIDER)
     (folder / "size").write_text("small")
-    (folder / ".venv").symlink_to(ROOT / ".venv")
-    (folder / "components").symlink_to(ROOT / "components")
+    for name in (".venv", "components", *LIBRARIES):
+        (folder / name).symlink_to(ROOT / name)
     (folder / ".local/emulators").mkdir(parents=True)
     ready = {"pid": os.getpid(), "exports": emulators.exports, "services": emulators.urls}
     (folder / ".local/emulators/ready.json").write_text(json.dumps(ready))

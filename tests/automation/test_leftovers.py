@@ -8,8 +8,8 @@ import pytest
 from pulumi.automation import Deployment
 from pulumi.automation.events import StepEventStateMetadata
 
-from automation.leftovers import settle_creates
 from automation.pulumi_events import SECRET, UNKNOWN
+from automation.recovery.stack_recovery import settle_creates
 from tests.automation.local_client import ROOT
 from tests.conftest import Local
 

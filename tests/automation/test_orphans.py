@@ -12,10 +12,10 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from automation import session
-from automation.orphans import find_orphans
+from automation import runner
+from automation.recovery.orphans import find_orphans
 from automation.workspace import open_workspace
-from components.errors import OperatorError
+from common.errors import OperatorError
 from tests.automation.conftest import PREFIX, TYPES
 from tests.automation.local_client import ROOT, Client, MakeClient
 from tests.conftest import Local
@@ -73,7 +73,7 @@ class Accounts:
         asked = {"organizations": ["local-agency"], "teams": [None], "names": [NAMES], "clients": {}, "described": {}}
         asked |= {"projects": [], "repositories": [], "sites": [], "native": True, **changes}
         done = subprocess.run(
-            [sys.executable, "-m", "components.orphans"],
+            [sys.executable, "-m", "automation.recovery.accounts"],
             cwd=ROOT,
             env=os.environ | self.emulators.exports | (environment or {}),
             input=json.dumps(asked),
@@ -281,7 +281,7 @@ def test_the_things_of_a_stack_that_cannot_be_read_are_unknown_and_no_orphans(
 def test_a_stack_may_be_named_with_its_organization_and_project(agency: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     agency.engines["agency/client-environments/acme"] = agency.engines.pop("acme")
     agency.engines["agency/client-environments/acme"].state = [held("acme", "project", organization="agency")]
-    workspace = session.open_workspace(agency.root, local=False)
+    workspace = runner.open_workspace(agency.root, local=False)
     assert find_orphans(workspace).lines == []
 
 
@@ -290,7 +290,7 @@ def test_two_stacks_of_one_name_in_two_organizations_are_told(agency: Any) -> No
     for organization, project in (("agency", "one"), ("another", "two")):
         state = [{**held("acme", "project", organization="agency"), "id": project}]
         agency.engines[f"{organization}/client-environments/acme"] = replace(engine, state=state)
-    found = find_orphans(session.open_workspace(agency.root, local=False))
+    found = find_orphans(runner.open_workspace(agency.root, local=False))
     assert found.unknown == ["which of the stacks named acme is the client's: another organization has one"]
 
 
@@ -313,7 +313,7 @@ def test_the_domain_of_a_stack_without_a_file_is_refused_to_a_new_client(
 def test_without_an_environment_nothing_is_known_and_that_is_said(agency: Any) -> None:
     for path in (agency.root / "Pulumi.prod.yaml", agency.root / "Pulumi.local.yaml"):
         path.unlink()
-    found = find_orphans(session.open_workspace(agency.root, local=False))
+    found = find_orphans(runner.open_workspace(agency.root, local=False))
     assert found.unknown == ["what no stack holds: no environment's file says where clients are"]
 
 

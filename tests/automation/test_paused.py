@@ -112,7 +112,7 @@ def test_what_needs_a_paused_clients_database_is_skipped_and_said(
     def reach(*_: object, **__: object) -> None:
         raise AssertionError("the database of a paused client is asked")
 
-    for module in ("automation.trial", "automation.closing"):
+    for module in ("automation.dry_run", "automation.close_foreign"):
         monkeypatch.setattr(f"{module}.run_tool", reach)
     path = agency.root / "Pulumi.acme.yaml"
     path.write_text(f"{path.read_text()}  client-environments:paused: true\n")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from automation.processes import run_to_end
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 SLEEPS = "import time; time.sleep(600)"
 # Its child holds the pipes open, as pg_dump does under a tool of ours.

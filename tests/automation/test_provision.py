@@ -7,7 +7,7 @@ import pytest
 
 from automation.clients import ProvisioningJob
 from automation.provision import STEPS, fold, provision, step_of
-from components.errors import OperatorError
+from common.errors import OperatorError
 from tests.automation.conftest import TYPES, FakeEngine, FakeWorkspace, step
 
 JOB = ProvisioningJob("blau", "Blau", "owner@blau.example", "growth")

@@ -12,7 +12,7 @@ import pytest
 
 from automation.drift import find_drift
 from automation.pulumi_engine import PulumiEngine
-from components.errors import OperatorError
+from common.errors import OperatorError
 from tests.automation.conftest import ROOT
 
 pytestmark = [

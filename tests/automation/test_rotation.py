@@ -6,7 +6,7 @@ import pytest
 
 from automation.engine import Outcome
 from automation.rotation import Secret, begin_rotation, unfinished_rotation
-from components.errors import OperatorError
+from common.errors import OperatorError
 from components.settings import load_settings
 from tests.automation.conftest import FakeEngine, step
 

@@ -8,7 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
-from emulators.node import node_program
+from local.emulators.node import node_program
 from tests.automation.local_client import Client, MakeClient
 
 pytestmark = pytest.mark.skipif(node_program("node") is None, reason="there is no Node here: pages are simulated")

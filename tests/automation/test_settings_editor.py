@@ -9,7 +9,7 @@ import pytest
 
 from automation import settings_editor
 from automation.settings_editor import set_setting
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 HEAD = "# ours\nencryptionsalt: v1:abc=\n\nconfig:\n  client-environments:clientId:   acme\n"
 KEY = "  client-environments:keyGeneration"

@@ -16,7 +16,7 @@ BLIND = {"path": ".*/repos/.*", "method": "GET", "times": 100_000, "status": 404
 
 def look(emulators, *things: dict[str, Any], **more: str) -> Any:
     process = subprocess.run(
-        [sys.executable, "-m", "components.sight"],
+        [sys.executable, "-m", "automation.recovery.token_visibility"],
         cwd=ROOT,
         env=os.environ | emulators.exports | more,
         input=json.dumps(things),

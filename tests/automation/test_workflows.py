@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from automation.affected_clients import touched_clients
 from automation.report import MARKER
-from automation.touched import touched_clients
 
 ROOT = Path(__file__).parents[2]
 FILES = sorted((ROOT / ".github/workflows").glob("*.yml"))
@@ -88,7 +88,7 @@ def test_each_night_runs_the_engine_s_long_tests_on_the_engine_that_is_pinned() 
     ("files", "clients"),
     [
         ([], []),
-        (["README.md", "docs/decisions/0001.md", "tests/test_x.py", "emulators/store.py"], []),
+        (["README.md", "docs/decisions/0001.md", "tests/test_x.py", "local/emulators/store.py"], []),
         (["Pulumi.acme.yaml"], ["acme"]),
         (["Pulumi.acme.yaml", "Pulumi.gone.yaml"], ["acme"]),
         (["Pulumi.prod.yaml"], CLIENTS),
@@ -117,7 +117,7 @@ def test_a_program_file_that_moves_away_touches_every_client(folder: Path, targe
     git("commit", "-qm", "base")
     git("mv", "components/probe.py", target)
     git("commit", "-qm", "move")
-    command = [ROOT / ".venv/bin/python", "-m", "automation.touched", "HEAD~1"]
+    command = [ROOT / ".venv/bin/python", "-m", "automation.affected_clients", "HEAD~1"]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
     assert done.stdout.split() == [b"acme", b"nordwind"]
@@ -125,7 +125,7 @@ def test_a_program_file_that_moves_away_touches_every_client(folder: Path, targe
 
 def test_an_unknown_base_touches_every_client(folder: Path) -> None:
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    command = [ROOT / ".venv/bin/python", "-m", "automation.touched", "0" * 40]
+    command = [ROOT / ".venv/bin/python", "-m", "automation.affected_clients", "0" * 40]
     done = subprocess.run(
         command, cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True
     )

@@ -13,7 +13,7 @@ from automation import installer, local, workspace
 from automation.installer import find_pulumi
 from automation.local import start_emulators
 from automation.workspace import TOKENS, open_workspace
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 
 @pytest.fixture
@@ -117,8 +117,8 @@ def test_emulators_of_older_code_are_stopped_before_new_ones_start(
     start_emulators(tmp_path)
     start_emulators(tmp_path)
     assert asked == ["--detach"]
-    (tmp_path / "emulators").mkdir()
-    (tmp_path / "emulators/app.py").touch()
-    os.utime(tmp_path / "emulators/app.py", (ready.stat().st_mtime + 1,) * 2)
+    (tmp_path / "local/emulators").mkdir(parents=True)
+    (tmp_path / "local/emulators/app.py").touch()
+    os.utime(tmp_path / "local/emulators/app.py", (ready.stat().st_mtime + 1,) * 2)
     start_emulators(tmp_path)
     assert asked[1:] == ["stop", "--detach"]

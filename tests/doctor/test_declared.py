@@ -9,12 +9,12 @@ from uuid import uuid4
 import pytest
 import yaml
 
-from components.doctor import declared
-from components.doctor.finding import Finding
-from components.preflight import unknown_schemas
-from components.service_settings import Mailer, ServiceSettings
+from automation.preflight import declared
+from automation.preflight.finding import Finding
+from components.offline_checks import unknown_schemas
+from components.project_settings import Mailer, ServiceSettings
 from components.settings import EVERY_SETTING, PROJECT, ClientSettings, declared_settings, load_settings
-from emulators.supabase import organizations
+from local.emulators.supabase import organizations
 from tests.automation.test_orphans import Accounts
 from tests.conftest import Local
 from tests.supabase.management import contract_faults
@@ -111,7 +111,7 @@ def test_a_schema_counts_when_supabase_or_a_migration_makes_it(monkeypatch: pyte
     made += "-- create schema remark\ncomment on schema plain is 'create schema said';"
     made += "do $$ begin create schema body; end $$"
     migration = type("M", (), {"statements": [type("S", (), {"text": made})]})
-    monkeypatch.setattr("components.preflight.read_migrations", lambda: [migration])
+    monkeypatch.setattr("components.offline_checks.read_migrations", lambda: [migration])
     known, unknown = ("graphql_public", 'Odd "one', "plain", "body"), ("Plain", "authorization", "postgres")
     wanted = (*known, *unknown, "remark", "said")
     assert unknown_schemas(replace(EVERYTHING, data_api_schemas=wanted)) == [*unknown, "remark", "said"]

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from components.doctor import __main__ as doctor
-from components.doctor.finding import Finding
+from automation.preflight import __main__ as doctor
+from automation.preflight.finding import Finding
 from components.settings import ClientSettings, load_settings
 from tests.conftest import Local
 
@@ -185,7 +185,7 @@ def test_a_service_that_does_not_answer_is_found(look: Look, monkeypatch: pytest
 def test_the_command_prints_findings_as_json_even_for_wrong_settings(emulators: Local, tmp_path: Path) -> None:
     def run(folder: Path) -> list[Mapping[str, str]]:
         variables = {**os.environ, **emulators.exports, "CLIENT_ENVIRONMENT": "local", "PYTHONPATH": str(ROOT)}
-        command = [sys.executable, "-m", "components.doctor", "acme"]
+        command = [sys.executable, "-m", "automation.preflight", "acme"]
         done = subprocess.run(command, cwd=folder, env=variables, capture_output=True, text=True, check=True)
         found: list[Mapping[str, str]] = json.loads(done.stdout)
         return found

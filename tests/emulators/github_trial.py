@@ -11,9 +11,9 @@ from typing import Any
 
 import httpx
 
-from emulators.context import Context
-from emulators.github.app import ORGANIZATION, TOKEN, app, exports
-from emulators.harness import Harness
+from local.emulators.context import Context
+from local.emulators.fault_injection import Harness
+from local.emulators.github.app import ORGANIZATION, TOKEN, app, exports
 from tests.emulators.native import NativeStack
 from tests.emulators.recording import Answer, Recorder
 from tests.emulators.serving import context_in, serve

@@ -11,9 +11,9 @@ from typing import cast
 import uvicorn
 from starlette.types import ASGIApp
 
-from emulators.context import Context
-from emulators.postgres import Postgres
-from emulators.store import Store
+from local.emulators.context import Context
+from local.emulators.postgres import Postgres
+from local.emulators.store import Store
 
 
 class Clock:

@@ -5,7 +5,7 @@ import subprocess
 import time
 from pathlib import Path
 
-from emulators import children
+from local.emulators import subprocesses
 
 
 def alive(pid: int) -> bool:
@@ -17,11 +17,11 @@ def alive(pid: int) -> bool:
 
 def test_a_program_that_is_ended_leaves_none_of_its_own_behind() -> None:
     script = "sleep 1000 & echo $!; wait"
-    process = children.start(["sh", "-c", script], {"PATH": os.environ["PATH"]}, output=subprocess.PIPE)
+    process = subprocesses.start(["sh", "-c", script], {"PATH": os.environ["PATH"]}, output=subprocess.PIPE)
     assert process.stdout is not None
     pid = int(process.stdout.readline())
     assert alive(pid)
-    children.end(process)
+    subprocesses.end(process)
     deadline = time.monotonic() + 10
     while alive(pid):
         assert time.monotonic() < deadline

@@ -10,13 +10,13 @@ from urllib.parse import parse_qs, urlsplit
 import httpx
 import pytest
 
-from components.schema.apply import apply
-from components.schema.catalog import read_snapshot
-from components.schema.migrations import read_migrations
-from components.supabase import database
-from components.supabase.client import Client
-from emulators.supabase import postgrest, tokens
-from emulators.supabase.postgrest import DataApi
+from local.emulators.supabase import postgrest, tokens
+from local.emulators.supabase.postgrest import DataApi
+from pgschema.apply import apply
+from pgschema.catalog import read_snapshot
+from pgschema.migrations import read_migrations
+from supabase_management import pooler
+from supabase_management.client import Client
 from tests.conftest import Local
 
 DATABASE_PASSWORD = "correct-horse-battery-staple"
@@ -75,8 +75,8 @@ def api(local: Local) -> Iterator[Api]:
     """A project with our schema, two organizations, and in each a person and a contact."""
     made = create(local, "data-api")
     with Client(local.urls["supabase"], local.exports["SUPABASE_ACCESS_TOKEN"]) as client:
-        address = database.wait_for_database(client, made.ref, DATABASE_PASSWORD, timeout=30)
-    with database.connect(address, DATABASE_PASSWORD) as connection:
+        address = pooler.wait_for_database(client, made.ref, DATABASE_PASSWORD, timeout=30)
+    with pooler.connect(address, DATABASE_PASSWORD) as connection:
         apply(connection, read_migrations(), snapshot=read_snapshot())
         for email, name in PEOPLE.items():
             connection.execute(

@@ -7,8 +7,8 @@ from typing import Any
 import httpx
 import pytest
 
-from emulators.context import Context
-from emulators.github.app import app
+from local.emulators.context import Context
+from local.emulators.github.app import app
 from tests.emulators.serving import context_in, serve
 
 REPOSITORY = "github:index/repository:Repository"

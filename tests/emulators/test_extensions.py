@@ -11,8 +11,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from emulators.extensions import OFFERED, STAND_INS
-from emulators.postgres import programs
+from local.emulators.extensions import OFFERED, STAND_INS
+from local.emulators.postgres import programs
 from tests.conftest import Local
 from tests.schema.conftest import Database, NewDatabase, new_database
 

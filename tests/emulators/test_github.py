@@ -11,10 +11,10 @@ import httpx
 import pytest
 from nacl.public import PublicKey, SealedBox
 
-from emulators.context import Context
-from emulators.github.account import ORGANIZATION
-from emulators.github.app import TOKEN, app
-from emulators.github.switches import DEFAULTS
+from local.emulators.context import Context
+from local.emulators.github.account import ORGANIZATION
+from local.emulators.github.app import TOKEN, app
+from local.emulators.github.switches import DEFAULTS
 from tests.emulators.github_contract import Contract, fetched
 from tests.emulators.serving import context_in, serve
 from tests.npm import PackageMissingError

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from components.repository import STARTER, read_starter
-from emulators.github.app import ORGANIZATION
+from local.emulators.github.app import ORGANIZATION
 from tests.emulators.github_contract import Contract, fetched
 from tests.emulators.github_trial import NAME, REPOSITORY, Trial, trial
 from tests.emulators.native import ENGINE

@@ -15,8 +15,8 @@ import httpx
 import pytest
 from starlette.routing import Match, Route
 
-from emulators.github.account import ORGANIZATION
-from emulators.github.app import TABLE, TOKEN, app
+from local.emulators.github.account import ORGANIZATION
+from local.emulators.github.app import TABLE, TOKEN, app
 from tests.emulators.serving import context_in, serve
 from tests.npm import PackageMissingError, unpacked
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from automation.pulumi_engine import PulumiEngine
-from emulators.github.app import ORGANIZATION
+from local.emulators.github.app import ORGANIZATION
 from tests.emulators.github_trial import NAME, PROGRAM, REPOSITORY, Trial, trial
 from tests.emulators.native import ENGINE, client_engine
 

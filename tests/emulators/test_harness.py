@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
-from emulators.harness import Harness
+from local.emulators.fault_injection import Harness
 from tests.emulators.serving import context_in, serve
 
 

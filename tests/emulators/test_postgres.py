@@ -11,9 +11,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from emulators import postgres
-from emulators.ports import listen
-from emulators.postgres import Postgres
+from local.emulators import postgres
+from local.emulators.ports import listen
+from local.emulators.postgres import Postgres
 
 
 @contextmanager

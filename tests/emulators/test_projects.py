@@ -13,15 +13,15 @@ import httpx
 import psycopg
 import pytest
 
-from components.supabase import database
-from components.supabase.allocation import change
-from components.supabase.client import Client
-from components.supabase.ownership import Wanted
-from emulators.context import Context
-from emulators.postgres import Postgres
-from emulators.supabase.app import app, token
-from emulators.supabase.database import ProjectDatabases
-from emulators.supabase.pooler import MOST_FAILURES, WINDOW
+from local.emulators.context import Context
+from local.emulators.postgres import Postgres
+from local.emulators.supabase.app import app, token
+from local.emulators.supabase.database import ProjectDatabases
+from local.emulators.supabase.pooler import MOST_FAILURES, WINDOW
+from supabase_management import pooler
+from supabase_management.adoption import Wanted
+from supabase_management.client import Client
+from supabase_management.project_lifecycle import change
 from tests.conftest import Local
 from tests.emulators.serving import context_in, serve
 
@@ -172,8 +172,8 @@ def test_a_new_password_replaces_the_old_one(machine: Machine, ref: str) -> None
 def test_the_pooler_goes_on_with_the_old_password_for_a_while_and_a_change_waits_for_the_new_one(
     machine: Machine, ref: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(database, "PAUSE_AFTER_REFUSAL", 0.1)
-    monkeypatch.setattr(database, "MOST_REFUSALS", 9)
+    monkeypatch.setattr(pooler, "PAUSE_AFTER_REFUSAL", 0.1)
+    monkeypatch.setattr(pooler, "MOST_REFUSALS", 9)
     wanted = Wanted("t", "local-agency", "us-east-1", "acme", OTHER, timeout=20)
     with running(replace(machine.context, remembered=0.4), machine.now) as slow:
         slow.ask("PATCH", f"/v1/projects/{ref}/database/password", 200, json={"password": "a-third-password"})

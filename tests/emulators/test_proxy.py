@@ -12,9 +12,9 @@ import certifi
 import httpx
 import pytest
 
-from emulators.ports import listen
-from emulators.proxy import Proxy
-from emulators.vercel.app import API_HOST, REGIONS_HOST, TOKEN, app
+from local.emulators.ports import listen
+from local.emulators.proxy import Proxy
+from local.emulators.vercel.app import API_HOST, REGIONS_HOST, TOKEN, app
 from tests.emulators.serving import context_in, serve
 
 

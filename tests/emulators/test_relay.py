@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from emulators.relay import relay
+from local.emulators.relay import relay
 
 
 @pytest.mark.parametrize("reset", [False, True], ids=["closed", "reset"])

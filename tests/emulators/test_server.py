@@ -1,4 +1,4 @@
-"""`python -m emulators` as a process: detached, found again, stopped, killed, started twice at once."""
+"""`python -m local.emulators` as a process: detached, found again, stopped, killed, started twice at once."""
 
 import json
 import os
@@ -22,14 +22,14 @@ ROOT = Path(__file__).parents[2]
 
 @dataclass
 class Command:
-    """`python -m emulators` on one folder of state."""
+    """`python -m local.emulators` on one folder of state."""
 
     state: Path
     environment: dict[str, str]
 
     def popen(self, *words: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
-            [sys.executable, "-m", "emulators", *words, "--state", str(self.state)],
+            [sys.executable, "-m", "local.emulators", *words, "--state", str(self.state)],
             cwd=ROOT, env=self.environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 

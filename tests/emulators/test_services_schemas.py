@@ -8,8 +8,8 @@ from typing import Any
 import psycopg
 import pytest
 
-from emulators.postgres import Postgres
-from emulators.supabase.database import ProjectDatabases
+from local.emulators.postgres import Postgres
+from local.emulators.supabase.database import ProjectDatabases
 from tests.schema.conftest import Database, NewDatabase, new_database
 
 __all__ = ["new_database"]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from emulators.store import Store
+from local.emulators.store import Store
 
 
 @pytest.fixture

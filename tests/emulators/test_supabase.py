@@ -13,7 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
-from emulators.supabase import scopes
+from local.emulators.supabase import scopes
 from tests.conftest import Local
 from tests.supabase.management import contract_faults, document, recorded
 

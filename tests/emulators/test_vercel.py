@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from emulators.context import Context
-from emulators.github import app as github
-from emulators.vercel.account import TEAM
-from emulators.vercel.app import TOKEN, app
+from local.emulators.context import Context
+from local.emulators.github import app as github
+from local.emulators.vercel.account import TEAM
+from local.emulators.vercel.app import TOKEN, app
 from tests.emulators.serving import Clock, context_in, serve
 
 

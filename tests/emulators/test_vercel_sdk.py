@@ -10,8 +10,8 @@ import httpx
 import pytest
 from starlette.routing import Match, Route
 
-from emulators.github import app as github
-from emulators.vercel.app import TABLE, TOKEN, app
+from local.emulators.github import app as github
+from local.emulators.vercel.app import TABLE, TOKEN, app
 from tests.emulators.recording import Answer, Recorder
 from tests.emulators.serving import Clock, context_in, serve
 from tests.emulators.vercel_sdk import SdkError, VercelSdk, known_routes

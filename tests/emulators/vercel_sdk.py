@@ -6,7 +6,7 @@ import subprocess
 from pathlib import Path
 from typing import Any, Self
 
-from emulators.node import node_path, node_program
+from local.emulators.node import node_path, node_program
 from tests.npm import installed
 
 PACKAGE = "@vercel/sdk@1.28.35"

@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 from tests.live.accounts import Accounts, why_not
 from tests.live.cost import estimate, require_cap
 from tests.live.run import sweep

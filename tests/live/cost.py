@@ -4,7 +4,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 
 CAP = "LIVE_COST_CAP_USD"
 LONGEST_HOURS = 1  # Supabase bills each hour that has begun; a run that takes longer is broken off

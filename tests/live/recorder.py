@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from emulators.context import Context
+from local.emulators.context import Context
 from tests.emulators.serving import serve
 
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]

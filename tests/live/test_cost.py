@@ -2,7 +2,7 @@
 
 import pytest
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 from tests.live.cost import CAP, estimate, require_cap
 
 

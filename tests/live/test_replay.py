@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from components.supabase.client import Client
+from supabase_management.client import Client
 from tests.conftest import Local
 from tests.live.accounts import Accounts
 from tests.live.recorder import Exchange, Recorder, load, save

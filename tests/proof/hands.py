@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from components.schema.catalog import read_snapshot
-from emulators.store import Store
-from emulators.supabase.project import KIND
+from local.emulators.store import Store
+from local.emulators.supabase.project import KIND
+from pgschema.catalog import read_snapshot
 from tests.automation.local_client import Client
 from tests.supabase.test_project_settings import HANDS as SETTING_HANDS
 

@@ -11,9 +11,9 @@ from typing import Any
 from typer.testing import CliRunner
 
 from automation.cli import app as command_line
-from emulators.context import Context
-from emulators.store import Store
-from emulators.supabase.app import app, exports, token
+from local.emulators.context import Context
+from local.emulators.store import Store
+from local.emulators.supabase.app import app, exports, token
 from tests.automation.local_client import Client
 from tests.emulators.recording import Answer, Recorder
 from tests.emulators.serving import serve

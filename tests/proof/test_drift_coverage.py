@@ -8,13 +8,13 @@ import yaml
 
 from automation.engine import Outcome
 from automation.provision import is_component
-from automation.rehearsal.diff import parsed
 from automation.workspace import open_engine
-from components.schema.catalog import read_snapshot
-from components.schema.migrations import read_migrations
 from components.schema.resource import INPUTS
 from components.supabase import api_key, endpoints, owner, project, settings
-from emulators.supabase import organizations
+from local.emulators.supabase import organizations
+from local.rehearsal.diff import parsed
+from pgschema.catalog import read_snapshot
+from pgschema.migrations import read_migrations
 from tests.automation.local_client import Client, MakeClient
 from tests.proof import hands
 from tests.proof.hands import HANDS, UNSEEN, Home, Name

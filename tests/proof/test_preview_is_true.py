@@ -10,8 +10,8 @@ import yaml
 
 from automation.engine import Engine, Outcome
 from automation.workspace import open_engine
-from components.errors import OperatorError
-from components.service_settings import MAILER_KEYS
+from common.errors import OperatorError
+from components.project_settings import MAILER_KEYS
 from components.settings import CLIENT_KEYS, ENVIRONMENT_KEYS, PROJECT, TIER_KEYS
 from tests.automation.local_client import Client, MakeClient
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from automation.engine import Engine, Outcome
-from automation.rehearsal.engine import Rehearsal
+from local.rehearsal.engine import Rehearsal
 
 REPOSITORY = Path(__file__).parent.parent.parent
 STACK = "bench"

@@ -7,8 +7,6 @@ from typing import Any
 import pytest
 from pulumi.dynamic.dynamic import serialize_provider
 
-from automation.rehearsal.diff import without_repickled_provider
-from automation.rehearsal.values import Secret
 from components.dynamic import Provider, stable_pickles
 from components.schema.resource import SchemaProvider
 from components.supabase.api_key import ApiKeyProvider
@@ -16,6 +14,8 @@ from components.supabase.endpoints import EndpointsProvider
 from components.supabase.owner import OwnerProvider
 from components.supabase.project import ProjectProvider
 from components.supabase.settings import SettingsProvider
+from local.rehearsal.diff import without_repickled_provider
+from local.rehearsal.values import Secret
 from tests.rehearsal.conftest import REPOSITORY, Bench
 
 PROVIDERS = (ProjectProvider, EndpointsProvider, ApiKeyProvider, SettingsProvider, OwnerProvider, SchemaProvider)

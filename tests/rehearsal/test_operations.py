@@ -2,7 +2,7 @@
 
 import pytest
 
-from automation.rehearsal.dynamic import _reason
+from local.rehearsal.dynamic import _reason
 from tests.rehearsal.conftest import Bench
 
 URN = "urn:pulumi:bench::tiny"

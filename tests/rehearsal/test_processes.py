@@ -11,13 +11,13 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import OperatorError
+from common.errors import OperatorError
 from tests.rehearsal.conftest import REPOSITORY, STACK, Bench
 
 UP = """
 import json, os, sys
 from pathlib import Path
-from automation.rehearsal.engine import Rehearsal
+from local.rehearsal.engine import Rehearsal
 root = Path(sys.argv[1])
 outcome = Rehearsal(root, sys.argv[2], os.environ, root / ".local/rehearsal").up()
 print(json.dumps({"error": outcome.error, "steps": [f"{step.operation} {step.name}" for step in outcome.steps]}))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from automation.rehearsal.engine import Rehearsal
-from components.errors import OperatorError
+from common.errors import OperatorError
+from local.rehearsal.engine import Rehearsal
 from tests.rehearsal.conftest import STACK, Bench
 
 SECRETS = """

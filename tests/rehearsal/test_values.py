@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from automation.rehearsal.diff import at, differ, differences, ignore, parsed, written
-from automation.rehearsal.password import PasswordProvider
-from automation.rehearsal.values import UNKNOWN, Secret, decode, encode, has_unknown, mark_secrets, plain, redact
+from local.rehearsal.diff import at, differ, differences, ignore, parsed, written
+from local.rehearsal.password import PasswordProvider
+from local.rehearsal.values import UNKNOWN, Secret, decode, encode, has_unknown, mark_secrets, plain, redact
 
 SCALARS = st.one_of(
     st.booleans(), st.integers(-(2**53), 2**53), st.floats(allow_nan=False, allow_infinity=False), st.text()

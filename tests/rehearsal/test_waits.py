@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from automation import limits, pulumi_command
-from automation.rehearsal import command, dynamic, simulated
-from automation.rehearsal import engine as rehearsal
-from automation.rehearsal.provider import UncertainError
-from emulators.vercel.app import app
+from local.emulators.vercel.app import app
+from local.rehearsal import command, dynamic, simulated
+from local.rehearsal import engine as rehearsal
+from local.rehearsal.provider import UncertainError
 from tests.emulators.serving import Clock, context_in, serve
 from tests.rehearsal.conftest import Bench
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from components.schema import catalog
+from pgschema import catalog
 from tests.schema.conftest import Connection
 
 

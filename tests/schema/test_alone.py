@@ -8,12 +8,12 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from components.errors import OperatorError
-from components.schema.alone import run_alone
-from components.schema.apply import MigrationError, apply, read_live
-from components.schema.catalog import read_snapshot
-from components.schema.ledger import LOCK_KEY
-from components.schema.migrations import ALONE, Migration, Statement, read_migrations
+from common.errors import OperatorError
+from pgschema.apply import MigrationError, apply, read_live
+from pgschema.catalog import read_snapshot
+from pgschema.ledger import LOCK_KEY
+from pgschema.migrations import ALONE, Migration, Statement, read_migrations
+from pgschema.non_transactional import run_alone
 from tests.conftest import Local
 from tests.schema.conftest import Connection, NewDatabase
 
@@ -177,7 +177,7 @@ def test_security_is_verified_although_an_index_is_still_to_come(upgraded: Conne
 
 
 def test_another_apply_that_does_not_end_is_told(new_database: NewDatabase, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("components.schema.apply.LONGEST_WAIT", 0)
+    monkeypatch.setattr("pgschema.apply.LONGEST_WAIT", 0)
     database = new_database()
     with database.connect() as busy, database.connect() as connection:
         busy.execute("select pg_advisory_lock(%s)", (0x636C69656E74,))

@@ -4,10 +4,10 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from components.errors import OperatorError
-from components.schema.apply import Mark, MigrationError, apply, read_live
-from components.schema.catalog import read_snapshot
-from components.schema.migrations import Migration, read_migrations
+from common.errors import OperatorError
+from pgschema.apply import Mark, MigrationError, apply, read_live
+from pgschema.catalog import read_snapshot
+from pgschema.migrations import Migration, read_migrations
 from tests.schema.conftest import OLD_DEFAULTS, Connection, NewDatabase
 
 Folder = Callable[..., tuple[Migration, ...]]
@@ -134,7 +134,7 @@ def test_a_table_that_is_in_use_stops_the_apply_instead_of_queueing_readers(
     new_database: NewDatabase, folder: Folder, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     connect = new_database().connect
-    monkeypatch.setattr("components.schema.transaction.limits", lambda _=None: ("set local lock_timeout = '50ms'",))
+    monkeypatch.setattr("pgschema.transaction.limits", lambda _=None: ("set local lock_timeout = '50ms'",))
     with connect() as reader, connect() as connection:
         apply(connection, read_migrations())
         reader.execute("select from public.contacts")

@@ -6,11 +6,11 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from components.errors import OperatorError
-from components.schema.apply import MigrationError, apply, read_live
-from components.schema.catalog import read_snapshot
-from components.schema.failures import REMEDIES
-from components.schema.migrations import Migration, read_migrations
+from common.errors import OperatorError
+from pgschema.apply import MigrationError, apply, read_live
+from pgschema.catalog import read_snapshot
+from pgschema.errors import REMEDIES
+from pgschema.migrations import Migration, read_migrations
 from tests.conftest import Local
 from tests.schema.conftest import PASSWORD, NewDatabase
 

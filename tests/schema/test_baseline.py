@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema.apply import MigrationError, apply, read_live
-from components.schema.baseline import read_columns, tables, take_over
-from components.schema.catalog import read_snapshot
-from components.schema.isolation import check
-from components.schema.migrations import read_migrations
+from common.errors import OperatorError
+from pgschema.apply import MigrationError, apply, read_live
+from pgschema.baseline import read_columns, tables, take_over
+from pgschema.catalog import read_snapshot
+from pgschema.isolation import check
+from pgschema.migrations import read_migrations
 from tests.conftest import Local
 from tests.schema.conftest import PASSWORD, Connection, Database, NewDatabase
 

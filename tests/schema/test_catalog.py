@@ -1,7 +1,7 @@
 import pytest
 
-from components.schema.catalog import SECURITY, SNAPSHOT, compare, digests, query, read_snapshot, readable
-from components.schema.snapshot import take
+from local.snapshot import take
+from pgschema.catalog import SECURITY, SNAPSHOT, compare, digests, query, read_snapshot, readable
 from tests.schema.conftest import Connection
 
 TABLES = {

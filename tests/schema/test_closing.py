@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from components.schema import catalog
-from components.schema.apply import read_live
-from components.schema.closing import close, openings
+from pgschema import catalog
+from pgschema.apply import read_live
+from pgschema.close_foreign import close, openings
 from tests.conftest import Local
 from tests.schema.conftest import Database, NewDatabase
 

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema import gate, isolation
-from components.schema.apply import apply, read_live
-from components.schema.catalog import query, read_snapshot
-from components.schema.gate import GateError
-from components.schema.migrations import ALONE, Migration, read_migrations
+from common.errors import OperatorError
+from pgschema import gate, isolation
+from pgschema.apply import apply, read_live
+from pgschema.catalog import query, read_snapshot
+from pgschema.gate import GateError
+from pgschema.migrations import ALONE, Migration, read_migrations
 from tests.conftest import Local
 from tests.schema.conftest import PASSWORD, Connection, Database, NewDatabase
 
@@ -260,9 +260,9 @@ def test_the_gate_leaves_settings_role_rows_and_sequences_as_they_were(connectio
 KILLED = """
 import os, sys
 from components.schema import apply as module, gate
-from components.schema.catalog import query, read_snapshot
+from pgschema.catalog import query, read_snapshot
 from components.schema.connection import connect_from_environment
-from components.schema.migrations import read_migrations
+from pgschema.migrations import read_migrations
 
 original = gate.judge
 def judge(*args, **kwargs):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from components.schema.isolation import judge
+from pgschema.isolation import judge
 from tests.schema.conftest import Connection
 from tests.schema.test_holes import Hole, Open, filled, opened
 

@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema.apply import apply, read_live
-from components.schema.history import correct, history
-from components.schema.migrations import Migration, read_migrations
+from common.errors import OperatorError
+from pgschema.apply import apply, read_live
+from pgschema.history import correct, history
+from pgschema.migrations import Migration, read_migrations
 from tests.schema.conftest import PASSWORD, Connection, Database, NewDatabase
 
 Folder = Callable[..., tuple[Migration, ...]]

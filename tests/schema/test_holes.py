@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 from psycopg.types.json import Jsonb
 
-from components.schema.isolation import judge
+from pgschema.isolation import judge
 from tests.conftest import Local
 from tests.schema.conftest import POPULATE, Connection, NewDatabase
 from tests.schema.holes import LISTED, Hole

@@ -5,12 +5,12 @@ import sys
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema.apply import apply
-from components.schema.catalog import read_snapshot
-from components.schema.isolation import check
-from components.schema.migrations import read_migrations
-from components.schema.stage import Organization
+from common.errors import OperatorError
+from pgschema.apply import apply
+from pgschema.catalog import read_snapshot
+from pgschema.isolation import check
+from pgschema.migrations import read_migrations
+from pgschema.stage import Organization
 from tests.schema.conftest import OLD_DEFAULTS, POPULATE, Connection, Database, NewDatabase
 
 SIMPLE_KEY = """

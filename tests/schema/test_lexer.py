@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.schema.lexer import PsqlCommandError, SqlTextError, split, statements, tokens
+from pgschema.lexer import PsqlCommandError, SqlTextError, split, statements, tokens
 
 
 def recorded(text: str) -> list[str]:

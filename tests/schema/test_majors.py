@@ -9,13 +9,13 @@ import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
 
-from components.schema.apply import apply
-from components.schema.catalog import compare, read_snapshot
-from components.schema.isolation import check
-from components.schema.migrations import read_migrations
-from components.schema.repair import repair
-from emulators.postgres import Postgres
-from emulators.supabase.database import ProjectDatabases
+from local.emulators.postgres import Postgres
+from local.emulators.supabase.database import ProjectDatabases
+from pgschema.apply import apply
+from pgschema.catalog import compare, read_snapshot
+from pgschema.isolation import check
+from pgschema.migrations import read_migrations
+from pgschema.repair import repair
 from tests.schema.by_hand import changed, lines, unnamed
 from tests.schema.by_hand import read as read_as_owner
 from tests.schema.conftest import Connection

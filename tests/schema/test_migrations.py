@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema.migrations import ALONE, Migration, code_start, digest, position, read_migrations
+from common.errors import OperatorError
+from pgschema.migrations import ALONE, Migration, code_start, digest, position, read_migrations
 
 Folder = Callable[..., tuple[Migration, ...]]
 INDEX = "create index concurrently if not exists a on public.b (c)"

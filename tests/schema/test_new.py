@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema.apply import apply
-from components.schema.isolation import check
-from components.schema.migrations import read_migrations
-from components.schema.new import LONGEST, main, write_migration
+from common.errors import OperatorError
+from pgschema.apply import apply
+from pgschema.isolation import check
+from pgschema.migrations import read_migrations
+from pgschema.new_migration import LONGEST, main, write_migration
 from tests.schema.conftest import Connection
 
 LATER = datetime(2099, 1, 2, 3, 4, 5, tzinfo=UTC)
@@ -102,7 +102,7 @@ def test_without_a_name_the_usage_is_shown(capsys: pytest.CaptureFixture[str]) -
 
 
 def test_the_command_refuses_in_one_line() -> None:
-    command = [sys.executable, "-m", "components.schema.new", "Contacts"]
+    command = [sys.executable, "-m", "pgschema.new_migration", "Contacts"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "is no name for a table" in done.stderr

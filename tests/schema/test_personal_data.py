@@ -5,7 +5,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from components.schema.stage import Organization
+from pgschema.stage import Organization
 from tests.schema.conftest import POPULATE, Connection
 
 PERSON = ("jane.roe@example.test", "+44 20 7946 0000", "Jane Roe", "j.roe@old.example.test", "secret words")

@@ -8,12 +8,12 @@ from itertools import pairwise
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema.apply import apply, read_live
-from components.schema.catalog import compare, query, read_snapshot
-from components.schema.migrations import Migration, read_migrations
-from components.schema.repair import repair, statements
-from components.schema.stage import Organization
+from common.errors import OperatorError
+from pgschema.apply import apply, read_live
+from pgschema.catalog import compare, query, read_snapshot
+from pgschema.migrations import Migration, read_migrations
+from pgschema.repair import repair, statements
+from pgschema.stage import Organization
 from tests.conftest import Local
 from tests.schema.conftest import POPULATE, Connection, NewDatabase
 from tests.schema.mutants import REPORTED, SECURITY, mutants
@@ -135,7 +135,7 @@ def test_a_busy_table_stops_the_repair_instead_of_queueing_readers(
         connection.execute("alter table deals disable row level security")
         connection.commit()
         reader.execute("select from public.deals")
-        monkeypatch.setattr("components.schema.transaction.limits", lambda _=None: ("set local lock_timeout = '50ms'",))
+        monkeypatch.setattr("pgschema.transaction.limits", lambda _=None: ("set local lock_timeout = '50ms'",))
         with pytest.raises(OperatorError, match="repair failed: canceling statement due to lock timeout"):
             apply(connection, read_migrations(), snapshot=read_snapshot())
 

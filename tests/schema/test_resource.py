@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 
-from automation.rehearsal.diff import differences
 from components import asked
 from components.dynamic import whole
-from components.schema.apply import apply
-from components.schema.catalog import digests, read_snapshot
-from components.schema.migrations import read_migrations
 from components.schema.resource import DRIFTING, SchemaProvider
+from local.rehearsal.diff import differences
+from pgschema.apply import apply
+from pgschema.catalog import digests, read_snapshot
+from pgschema.migrations import read_migrations
 from tests.conftest import Local
 from tests.dynamic_server import UNKNOWN, DynamicProvider, ProviderError, dynamic_server
 from tests.schema.conftest import PASSWORD, Database, NewDatabase

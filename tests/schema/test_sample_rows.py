@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from components.schema import insiders, proof, sample_rows
-from components.schema.isolation import judge
-from components.schema.sample_values import matching
+from pgschema import insiders, proof, sample_rows
+from pgschema.isolation import judge
+from pgschema.sample_values import matching
 from tests.schema.holes import ID, OWN, TENANT, Hole, new_table
 from tests.schema.test_holes import Open, filled, opened
 

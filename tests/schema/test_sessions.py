@@ -6,10 +6,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from components.schema.apply import Live, MigrationError, apply, read_live
-from components.schema.catalog import read_snapshot
-from components.schema.gate import GateError
-from components.schema.migrations import ALONE, Migration, Statement, read_migrations
+from pgschema.apply import Live, MigrationError, apply, read_live
+from pgschema.catalog import read_snapshot
+from pgschema.gate import GateError
+from pgschema.migrations import ALONE, Migration, Statement, read_migrations
 from tests.schema.conftest import Connection, Database, NewDatabase
 
 Folder = Callable[..., tuple[Migration, ...]]

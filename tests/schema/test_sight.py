@@ -4,9 +4,9 @@ import sys
 
 import pytest
 
-from components.schema.apply import apply, read_live
-from components.schema.catalog import read_snapshot, readable
-from components.schema.migrations import read_migrations
+from pgschema.apply import apply, read_live
+from pgschema.catalog import read_snapshot, readable
+from pgschema.migrations import read_migrations
 from tests.conftest import Local
 from tests.schema.by_hand import changed, lines, read, unnamed
 from tests.schema.conftest import Connection, Database, NewDatabase
@@ -104,7 +104,7 @@ def test_an_older_projects_default_grants_end_as_reviewed(new_database: NewDatab
 def test_with_migrations_pending_foreign_objects_are_named_and_older_objects_of_ours_are_not(
     schema: Connection,
 ) -> None:
-    from components.schema.catalog import found
+    from pgschema.catalog import found
 
     schema.execute("create table public.x (id int); create table public.dropped_soon (id int)")
     live = read_live_open(schema)

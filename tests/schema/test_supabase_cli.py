@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from components.schema.apply import apply, read_live
-from components.schema.catalog import compare, read_snapshot
-from components.schema.migrations import SQL, Migration, read_migrations
+from pgschema.apply import apply, read_live
+from pgschema.catalog import compare, read_snapshot
+from pgschema.migrations import SQL, Migration, read_migrations
 from tests.npm import PackageMissingError
 from tests.schema.conftest import NewDatabase
 from tests.schema.supabase_cli import SupabaseCli, fetched

@@ -7,7 +7,7 @@ from uuid import uuid4
 import psycopg
 import pytest
 
-from components.schema.stage import Organization
+from pgschema.stage import Organization
 from tests.schema.conftest import POPULATE, Connection
 
 Member = Callable[..., Connection]

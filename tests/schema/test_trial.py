@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from components.errors import OperatorError
-from components.schema.apply import MigrationError, apply, read_live
-from components.schema.catalog import read_snapshot
-from components.schema.clone import clone
-from components.schema.gate import GateError
-from components.schema.migrations import Migration
-from components.schema.trial import attempt
-from emulators import postgres
+from common.errors import OperatorError
+from local.emulators import postgres
+from pgschema.apply import MigrationError, apply, read_live
+from pgschema.catalog import read_snapshot
+from pgschema.clone import clone
+from pgschema.dry_run import attempt
+from pgschema.gate import GateError
+from pgschema.migrations import Migration
 from tests.conftest import Local
 from tests.schema.conftest import Connection, Database, NewDatabase
 

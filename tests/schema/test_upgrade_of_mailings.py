@@ -2,10 +2,10 @@
 
 import hashlib
 
-from components.schema.apply import apply
-from components.schema.catalog import read_snapshot
-from components.schema.isolation import check
-from components.schema.migrations import read_migrations
+from pgschema.apply import apply
+from pgschema.catalog import read_snapshot
+from pgschema.isolation import check
+from pgschema.migrations import read_migrations
 from tests.schema.conftest import Connection
 from tests.schema.crm import Crm
 

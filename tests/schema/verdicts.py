@@ -5,11 +5,11 @@ from dataclasses import dataclass
 
 import psycopg
 
-from components.errors import OperatorError
-from components.schema import catalog
-from components.schema.closing import openings
-from components.schema.isolation import judge
-from components.schema.repair import repair
+from common.errors import OperatorError
+from pgschema import catalog
+from pgschema.close_foreign import openings
+from pgschema.isolation import judge
+from pgschema.repair import repair
 from tests.schema.by_hand import lines
 from tests.schema.by_hand import read as read_catalog
 from tests.schema.conftest import Connection

@@ -5,8 +5,19 @@ from collections.abc import Iterator
 import pytest
 import stamina
 
-from components.supabase import allocation, database, ownership, waiting
-from components.supabase.database import Attempt, Login
+from supabase_management import (
+    adoption as ownership,
+)
+from supabase_management import (
+    pooler as database,
+)
+from supabase_management import (
+    project_lifecycle as allocation,
+)
+from supabase_management import (
+    waiting,
+)
+from supabase_management.pooler import Attempt, Login
 
 
 class Clock:

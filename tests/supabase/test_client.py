@@ -10,12 +10,12 @@ import httpx
 import pytest
 import stamina
 
-from components.errors import OperatorError
-from components.supabase import transport
-from components.supabase.client import Client
-from components.supabase.errors import ApiError
-from components.supabase.models import OwnershipMark
-from emulators.supabase import scopes
+from common.errors import OperatorError
+from local.emulators.supabase import scopes
+from supabase_management import transport
+from supabase_management.client import Client
+from supabase_management.errors import ApiError
+from supabase_management.models import OwnershipMark
 from tests.supabase.management import BASE, REF, TOKEN, Script, contract_faults, recorded
 
 # What `settings` looks at and changes beside the requests below.

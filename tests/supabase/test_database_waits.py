@@ -7,9 +7,9 @@ from typing import Any
 import psycopg
 import pytest
 
-from components.errors import OperatorError
-from components.supabase import database
+from common.errors import OperatorError
 from components.supabase.owner import OwnerProvider
+from supabase_management import pooler
 from tests.conftest import Local
 from tests.supabase.test_owner import PASSWORD, Home, make_home
 
@@ -39,14 +39,14 @@ def wanted(home: Home, local: Local, monkeypatch: pytest.MonkeyPatch) -> dict[st
     """Inputs of an owner; the provider runs in this process, and is patient for a moment only."""
     for name, value in local.exports.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr(database, "LOCK_SECONDS", 0.2)
+    monkeypatch.setattr(pooler, "LOCK_SECONDS", 0.2)
     return {**WANTED, "project_ref": home.ref}
 
 
 @contextmanager
 def locked(home: Home, statement: str) -> Iterator[None]:
     """Within the block another session holds what the statement locks."""
-    with database.connect(home.address, PASSWORD) as other:
+    with pooler.connect(home.address, PASSWORD) as other:
         other.execute(statement.encode())
         yield
 
@@ -73,47 +73,47 @@ def test_a_held_row_ends_a_change_and_a_held_table_a_look(home: Home, wanted: di
 
 
 def test_a_statement_that_takes_too_long_is_told(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "STATEMENT_SECONDS", 0.2)
+    monkeypatch.setattr(pooler, "STATEMENT_SECONDS", 0.2)
     with (
         pytest.raises(OperatorError, match=r"did not carry a statement out within 0.2 s"),
-        database.open_session(home.address, PASSWORD) as connection,
+        pooler.open_session(home.address, PASSWORD) as connection,
     ):
         connection.execute("select pg_sleep(600)")
 
 
 def test_a_session_that_is_never_answered_is_cut_off(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(database, "SESSION_SECONDS", 0.2)
+    monkeypatch.setattr(pooler, "SESSION_SECONDS", 0.2)
     with (
         pytest.raises(OperatorError, match=r"project \w+: the database did not answer within 0.2 s. Run it again"),
-        database.open_session(home.address, PASSWORD) as connection,
+        pooler.open_session(home.address, PASSWORD) as connection,
     ):
         connection.execute("set local statement_timeout = 0; select pg_sleep(600)")
 
 
 def test_a_session_that_ends_in_time_is_left_alone(home: Home) -> None:
-    with database.connect(home.address, PASSWORD) as connection:
-        with database.cut_off(connection, 600, "here"):
+    with pooler.connect(home.address, PASSWORD) as connection:
+        with pooler.cut_off(connection, 600, "here"):
             connection.execute("select 1")
         assert connection.execute("select 2").fetchone() == (2,)
 
 
 def test_an_error_in_time_stays_what_it_is(home: Home) -> None:
     with (
-        database.connect(home.address, PASSWORD) as connection,
+        pooler.connect(home.address, PASSWORD) as connection,
         pytest.raises(psycopg.errors.UndefinedTable),
-        database.cut_off(connection, 600, "here"),
+        pooler.cut_off(connection, 600, "here"),
     ):
         connection.execute("select from no_such_table")
 
 
 def test_every_connection_notices_that_the_other_end_is_gone(home: Home) -> None:
-    with database.connect(home.address, PASSWORD) as connection:
+    with pooler.connect(home.address, PASSWORD) as connection:
         options = connection.info.get_parameters()
-    assert {name: int(options[name]) for name in database.KEEPALIVE} == dict(database.KEEPALIVE)
+    assert {name: int(options[name]) for name in pooler.KEEPALIVE} == dict(pooler.KEEPALIVE)
 
 
 def test_the_isolation_check_is_cut_off_in_one_line(home: Home, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    from components.schema import isolation
+    from pgschema import isolation
 
     monkeypatch.setenv("DATABASE_URL", home.address.dsn)
     monkeypatch.setenv("PGPASSWORD", PASSWORD)

@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from components.schema.catalog import digests, read_snapshot
-from components.schema.migrations import read_migrations
 from components.schema.resource import SchemaProvider
 from components.supabase.api_key import ApiKeyProvider
 from components.supabase.endpoints import EndpointsProvider
 from components.supabase.owner import OwnerProvider
 from components.supabase.project import ProjectProvider
 from components.supabase.settings import SettingsProvider
+from pgschema.catalog import digests, read_snapshot
+from pgschema.migrations import read_migrations
 from tests.conftest import Local
 from tests.dynamic_server import DynamicServer, ProviderError, dynamic_server
 from tests.proof.test_faults import FAULTS, REF

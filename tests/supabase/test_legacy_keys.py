@@ -8,14 +8,14 @@ from uuid import uuid4
 
 import pytest
 
-from components.doctor import supabase as doctor
-from components.doctor.finding import Finding
-from components.errors import OperatorError
+from automation.preflight import supabase as doctor
+from automation.preflight.finding import Finding
+from common.errors import OperatorError
 from components.settings import load_settings
-from components.supabase.client import Client
-from components.supabase.configuration import apply_settings, live_settings
-from components.supabase.errors import ApiError
-from components.supabase.legacy_keys import legacy_users
+from supabase_management.client import Client
+from supabase_management.errors import ApiError
+from supabase_management.legacy_keys import legacy_users
+from supabase_management.project_config import apply_settings, live_settings
 from tests.conftest import Local
 
 ROOT = Path(__file__).parents[2]

@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from components.errors import OperatorError
-from components.supabase.allocation import CHANGED_BY_HAND, change, live, remove
-from components.supabase.client import Client
-from components.supabase.database import Login
-from components.supabase.ownership import Wanted
-from components.supabase.pausing import pause
-from components.supabase.readiness import SERVICES, current_endpoints, wait_for_endpoints
+from common.errors import OperatorError
+from supabase_management.adoption import Wanted
+from supabase_management.client import Client
+from supabase_management.pausing import pause
+from supabase_management.pooler import Login
+from supabase_management.project_lifecycle import CHANGED_BY_HAND, change, live, remove
+from supabase_management.readiness import SERVICES, current_endpoints, wait_for_endpoints
 from tests.supabase.conftest import Clock
 from tests.supabase.management import BASE, REF, TOKEN, Script
 

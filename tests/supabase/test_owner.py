@@ -12,12 +12,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from psycopg.types.json import Json
 
-from components.schema.apply import apply
-from components.schema.catalog import read_snapshot
-from components.schema.migrations import read_migrations
-from components.supabase import database
-from components.supabase.client import Client
 from components.supabase.owner import RULES, OwnerProvider
+from pgschema.apply import apply
+from pgschema.catalog import read_snapshot
+from pgschema.migrations import read_migrations
+from supabase_management import pooler
+from supabase_management.client import Client
 from tests.conftest import Local
 from tests.dynamic_server import DynamicProvider, ProviderError, dynamic_server
 
@@ -37,10 +37,10 @@ class Home:
 
     local: Local
     ref: str
-    address: database.DatabaseAddress
+    address: pooler.DatabaseAddress
 
     def sql(self, text: str, *values: Any) -> list[tuple[Any, ...]]:
-        with database.connect(self.address, PASSWORD) as connection:
+        with pooler.connect(self.address, PASSWORD) as connection:
             cursor = connection.execute(text.encode(), values)
             return cursor.fetchall() if cursor.description else []
 
@@ -73,7 +73,7 @@ class Home:
 
     def visible(self, account: str) -> list[str]:
         """The organizations that row-level security shows an account."""
-        with database.connect(self.address, PASSWORD) as connection:
+        with pooler.connect(self.address, PASSWORD) as connection:
             claims = Json({"sub": account, "role": "authenticated"})
             connection.execute("select set_config('request.jwt.claims', %s::jsonb::text, true)", (claims,))
             connection.execute("set local role authenticated")
@@ -92,8 +92,8 @@ def make_home(local: Local) -> Home:
     body = {"name": f"t-{uuid4().hex[:12]}", "organization_slug": "local-agency", "db_pass": PASSWORD}
     ref = local.supabase("POST", "/v1/projects", json=body).json()["ref"]
     with Client(local.urls["supabase"], local.exports["SUPABASE_ACCESS_TOKEN"]) as client:
-        address = database.wait_for_database(client, ref, PASSWORD, timeout=30)
-    with database.connect(address, PASSWORD) as connection:
+        address = pooler.wait_for_database(client, ref, PASSWORD, timeout=30)
+    with pooler.connect(address, PASSWORD) as connection:
         apply(connection, read_migrations(), snapshot=read_snapshot())
     local.supabase("PATCH", f"/v1/projects/{ref}/config/auth", json={"site_url": SITE}).raise_for_status()
     return Home(local, ref, address)

@@ -7,13 +7,13 @@ from typing import Any
 import httpx
 import pytest
 
-from components.errors import OperatorError
-from components.supabase import database, ownership
-from components.supabase.allocation import allocate
-from components.supabase.client import Client
-from components.supabase.database import Login
-from components.supabase.errors import ApiError, WrongPasswordError
-from components.supabase.ownership import Wanted
+from common.errors import OperatorError
+from supabase_management import adoption, pooler
+from supabase_management.adoption import Wanted
+from supabase_management.client import Client
+from supabase_management.errors import ApiError, WrongPasswordError
+from supabase_management.pooler import Login
+from supabase_management.project_lifecycle import allocate
 from tests.supabase.conftest import Clock
 from tests.supabase.management import BASE, REF, TOKEN, Script
 
@@ -56,7 +56,7 @@ FREE = {"GET /v1/organizations/agency": (200, {"slug": "agency", "name": "Agency
 def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """What the operator is warned of."""
     told: list[str] = []
-    monkeypatch.setattr(ownership, "tell", told.append)
+    monkeypatch.setattr(adoption, "tell", told.append)
     return told
 
 
@@ -242,14 +242,14 @@ def test_an_organization_that_the_token_cannot_see_is_named_with_those_it_sees(s
 def test_a_new_password_is_refused_three_times_before_that_is_an_error(logins: list[Login], clock: Clock) -> None:
     logins += [Login.REFUSED] * 4
     with pytest.raises(WrongPasswordError, match="refused the password 3 times"):
-        database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS)), REF, PASSWORD, timeout=600, changed=True)
+        pooler.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS)), REF, PASSWORD, timeout=600, changed=True)
     assert clock.pauses == [10.0, 10.0]
 
 
 def test_a_database_that_refuses_the_password_is_entered_by_a_temporary_login(logins: list[Login]) -> None:
     logins += [Login.REFUSED]
     script = Script(ANSWERS | {LOGIN_ROLE: (201, {"role": "cli_login_postgres", "password": "x1", "ttl_seconds": 300})})
-    address = database.wait_for_database(Client(BASE, TOKEN, http=script), REF, PASSWORD, timeout=60)
+    address = pooler.wait_for_database(Client(BASE, TOKEN, http=script), REF, PASSWORD, timeout=60)
     assert address.temporary is not None
     assert address.temporary.role == "cli_login_postgres"
     assert "x1" not in repr(address) + address.dsn
@@ -264,16 +264,16 @@ def test_without_a_temporary_login_a_refused_password_is_an_error_that_says_why(
     with pytest.raises(
         WrongPasswordError, match=r"no temporary login: Forbidden\. Give the access token: database_wri"
     ):
-        database.wait_for_database(Client(BASE, TOKEN, http=script), REF, PASSWORD, timeout=60)
+        pooler.wait_for_database(Client(BASE, TOKEN, http=script), REF, PASSWORD, timeout=60)
 
 
 def test_the_session_port_follows_from_the_transaction_port_only_where_it_is_supabases(logins: list[Login]) -> None:
     logins += [Login.ACCEPTED] * 2
-    address = database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS)), REF, PASSWORD, timeout=60)
+    address = pooler.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS)), REF, PASSWORD, timeout=60)
     assert address.dsn == f"postgresql://postgres.{REF}@aws-1.pooler.test:5432/postgres"
     assert address.transaction_dsn == f"postgresql://postgres.{REF}@aws-1.pooler.test:6543/postgres"
     local = {f"GET /v1/projects/{REF}/config/database/pooler": (200, [{**POOLER, "db_port": 54321}])}
-    address = database.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS | local)), REF, PASSWORD, timeout=60)
+    address = pooler.wait_for_database(Client(BASE, TOKEN, http=Script(ANSWERS | local)), REF, PASSWORD, timeout=60)
     assert (address.port, address.transaction_port) == (54321, 54321)
 
 

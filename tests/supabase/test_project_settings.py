@@ -10,7 +10,7 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
 from components.supabase.settings import RULES, STEERING, SettingsProvider
-from emulators.supabase import organizations
+from local.emulators.supabase import organizations
 from tests.conftest import Local
 from tests.dynamic_server import DynamicProvider, ProviderError, dynamic_server
 

@@ -8,14 +8,14 @@ import psycopg
 import pytest
 import stamina
 
-from components.supabase.allocation import CHANGED_BY_HAND
 from components.supabase.api_key import ApiKeyProvider
-from components.supabase.client import Client
-from components.supabase.database import DatabaseAddress, Login, connect, find_address, login, wait_for_database
 from components.supabase.endpoints import EndpointsProvider
-from components.supabase.models import OwnershipMark
 from components.supabase.pause import PauseProvider
 from components.supabase.project import ProjectProvider
+from supabase_management.client import Client
+from supabase_management.models import OwnershipMark
+from supabase_management.pooler import DatabaseAddress, Login, connect, find_address, login, wait_for_database
+from supabase_management.project_lifecycle import CHANGED_BY_HAND
 from tests.conftest import Local
 from tests.dynamic_server import DynamicProvider, DynamicServer, ProviderError, dynamic_server
 

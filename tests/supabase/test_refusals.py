@@ -7,11 +7,11 @@ from collections.abc import Callable
 import psycopg
 import pytest
 
-from components.errors import OperatorError
-from components.supabase import database, waiting
-from components.supabase.client import Client
-from components.supabase.database import DatabaseAddress, Login, attempt_login, wait_for_database
-from components.supabase.refusals import KINDS, explain
+from common.errors import OperatorError
+from supabase_management import pooler, waiting
+from supabase_management.client import Client
+from supabase_management.pooler import DatabaseAddress, Login, attempt_login, wait_for_database
+from supabase_management.refusals import KINDS, explain
 from tests.conftest import Local
 from tests.schema.conftest import PASSWORD, Database, NewDatabase, new_database
 
@@ -128,11 +128,11 @@ def test_a_login_tells_a_refusal_from_a_wrong_password_and_from_silence(project:
 def test_a_temporary_login_is_not_tried_again_where_that_cannot_help(
     client: Client, project: Database, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    address = database.temporary_address(client, project.address)
+    address = pooler.temporary_address(client, project.address)
     refuse("Address not in tenant allow_list: {203, 0, 113, 7}")
     monkeypatch.setattr(time, "sleep", lambda seconds: pytest.fail(f"slept {seconds} s"))
     with pytest.raises(psycopg.OperationalError, match="allow_list"):
-        database.connect(address, "")
+        pooler.connect(address, "")
 
 
 @pytest.mark.parametrize(
