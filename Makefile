@@ -4,16 +4,16 @@ ROOMS := common rest_clients pgschema supabase_management components automation 
 
 .PHONY: demo stop test test-live lint bench snapshot migration clean
 
-demo: .venv/local ; @$(BIN)/python -m automation demo $(ARGS)
-stop: .venv/local ; @$(BIN)/python -m local.emulators stop
+demo: .venv/local ; @$(BIN)/clients demo $(ARGS)
+stop: .venv/local ; @$(BIN)/clients local stop
 test: .venv/dev ; $(BIN)/pytest -n 4 $(ARGS)
 test-live: .venv/dev ; $(BIN)/pytest -s --live tests/live/test_live.py $(ARGS)
 lint: .venv/dev ; $(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy $(ROOMS) && $(BIN)/lint-imports
 bench: .venv/dev ; $(BIN)/python -m bench $(ARGS)
 snapshot: .venv/local ; $(BIN)/python -m local.snapshot
 migration: .venv/local ; @$(BIN)/python -m pgschema.new_migration $(NAME)
-clean: ; @test ! -x $(BIN)/python || $(BIN)/python -m local.emulators stop; rm -rf .venv .local
+clean: ; @test ! -x $(BIN)/clients || $(BIN)/clients local stop; rm -rf .venv .local
 
 .venv/bin/python: ; @$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make demo PYTHON=python3.11")' && $(PYTHON) -m venv .venv
-.venv/local: requirements-local.txt requirements.txt .venv/bin/python ; @echo "Installing the packages of local mode into .venv ..." >&2 && $(BIN)/pip install -q --disable-pip-version-check -r $< && touch $@
+.venv/local: requirements-local.txt requirements.txt pyproject.toml .venv/bin/python ; @echo "Installing the packages of local mode into .venv ..." >&2 && $(BIN)/pip install -q --disable-pip-version-check -r $< && $(BIN)/pip install -q --disable-pip-version-check --no-deps -e . && touch $@
 .venv/dev: requirements-dev.txt .venv/local ; @$(BIN)/pip install -q --disable-pip-version-check -r $< && touch $@

@@ -1,10 +1,9 @@
-"""`python -m automation.affected_clients BASE` prints the clients that the commits since BASE touch, one a line.
+"""Finds the clients that commits affect.
 
 A client's file touches that client; what no program reads touches none; anything else touches every client.
 """
 
 import os
-import sys
 from collections.abc import Iterable
 from fnmatch import fnmatch
 from pathlib import Path
@@ -22,8 +21,8 @@ IRRELEVANT_FILES = (
 )
 
 
-def touched_clients(files: Iterable[str], clients: Iterable[str]) -> list[str]:
-    """The clients that changed files touch, sorted.
+def affected_clients(files: Iterable[str], clients: Iterable[str]) -> list[str]:
+    """The clients that changed files affect, sorted.
 
     Args:
         files: paths relative to the root.
@@ -52,19 +51,16 @@ def _was_a_client(file: str) -> bool:
     return fnmatch(file, "Pulumi.*.yaml") and not Path(file).exists()
 
 
-def main(base: str) -> None:
-    """Print the clients; all of them when git does not tell, say because BASE is unknown as on a new branch."""
+def find_affected(base: str, root: Path) -> list[str]:
+    """Return the clients that the commits since `base` affect, sorted.
+
+    All of them when git does not tell, say because `base` is unknown as on a new branch.
+    """
     # Without --no-renames git names a moved file by its new place only, and its old place may be the program's.
     command = ["git", "diff", "--name-only", "--no-renames", "-z", f"{base}...HEAD"]
-    clients = list_clients(Path.cwd())
+    clients = list_clients(root)
     try:
-        diff = run_to_end(command, root=Path.cwd(), environment=os.environ)
+        diff = run_to_end(command, root=root, environment=os.environ)
     except OperatorError:
-        found = clients
-    else:
-        found = touched_clients(diff.stdout.split("\0")[:-1], clients) if diff.returncode == 0 else clients
-    sys.stdout.writelines(f"{client}\n" for client in found)
-
-
-if __name__ == "__main__":
-    main(sys.argv[1])
+        return clients
+    return affected_clients(diff.stdout.split("\0")[:-1], clients) if diff.returncode == 0 else clients

@@ -10,7 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from automation.arguments import Verbs
+from automation import ci_verbs, database_verbs, local_verbs
+from automation.arguments import Json, Local, Verbs, client_argument, example
 from automation.clients import ProvisioningJob, choose_clients, write_client
 from automation.close_foreign import close_and_bring_up, list_foreign
 from automation.drift import Drift, find_drift
@@ -29,17 +30,18 @@ from common.errors import OperatorError
 
 NOT_LOOKED = "live systems not looked at; add --refresh"
 
-app = typer.Typer(cls=Verbs, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+app = typer.Typer(cls=Verbs, no_args_is_help=True, pretty_exceptions_enable=False, help=__doc__)
+app.add_typer(database_verbs.app, name="db")
+app.add_typer(local_verbs.app, name="local")
+app.add_typer(ci_verbs.app, name="ci")
 
-Clients = Annotated[list[str] | None, typer.Argument(metavar="[CLIENT]...", help="Client ids.", show_default=False)]
+Clients = Annotated[list[str] | None, client_argument("Client ids.", metavar="[CLIENT]...", show_default=False)]
 All = Annotated[bool, typer.Option("--all", help="Every client that has a file.")]
 Shard = Annotated[str, typer.Option(metavar="I/N", help="Only the I-th of N parts of the clients.")]
 Parallel = Annotated[int, typer.Option(min=1, max=64, help="Clients at the same time.")]
-Local = Annotated[bool, typer.Option("--local", help="Use the emulators of this machine.")]
-Json = Annotated[bool, typer.Option("--json", help="One JSON object on standard output, progress on the other.")]
 
 
-@app.command()
+@app.command(epilog=example("clients demo"))
 def demo(as_json: Json = False) -> None:
     """Bring one client up on this machine: no account, no cloud, no cost."""
     from automation import demo as tour  # HTTP client and database driver, which no other verb needs
@@ -48,7 +50,7 @@ def demo(as_json: Json = False) -> None:
         tour.demo(run)
 
 
-@app.command()
+@app.command(epilog=example("clients new acme --name Acme --email owner@acme.example --tier growth"))
 def new(
     client: Annotated[str, typer.Argument(help="Client id: a lower-case slug.")],
     name: Annotated[str, typer.Option(help="The client's name as people write it.")],
@@ -60,11 +62,11 @@ def new(
     with session("new", local=False, as_json=as_json) as run:
         written = write_client(ProvisioningJob(client, name, email, tier), run.root)
         run.screen.say(f"Pulumi.{client}.yaml {'written' if written else 'says so already'}.")
-        run.screen.say(f"Next: python -m automation preview {client}")
+        run.screen.say(f"Next: clients preview {client}")
         run.end([ClientResult(client, DONE, {"written": written})])
 
 
-@app.command()
+@app.command(epilog=example("clients up acme --refresh"))
 def up(
     clients: Clients = None,
     every: All = False,
@@ -108,7 +110,7 @@ def up(
         run.end(results)
 
 
-@app.command()
+@app.command(epilog=example("clients preview acme --try-sql"))
 def preview(
     clients: Clients = None,
     every: All = False,
@@ -142,7 +144,7 @@ def preview(
         run.end(results)
 
 
-@app.command()
+@app.command(epilog=example("clients drift --all --markdown drift.md"))
 def drift(
     clients: Clients = None,
     every: All = False,
@@ -184,7 +186,7 @@ def drift(
         run.end(results, orphans.as_json() if looks else None, least=CHANGES if orphans.lines else DONE)
 
 
-@app.command()
+@app.command(epilog=example("clients status --all"))
 def status(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
     """Show the five steps of clients, from state; with --all also what belongs to no client, with exit code 1.
 
@@ -205,7 +207,7 @@ def status(clients: Clients = None, every: All = False, local: Local = False, as
         run.end(results, orphans.as_json() if every else None, least=CHANGES if orphans.lines else DONE)
 
 
-@app.command()
+@app.command(epilog=example("clients outputs acme"))
 def outputs(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
     """Show the outputs of clients, secrets masked."""
     with session("outputs", local=local, as_json=as_json) as run:
@@ -222,7 +224,7 @@ def outputs(clients: Clients = None, every: All = False, local: Local = False, a
         run.end(results)
 
 
-@app.command()
+@app.command(epilog=example("clients rotate acme --only key"))
 def rotate(
     clients: Clients = None,
     every: All = False,
@@ -250,7 +252,7 @@ def rotate(
         run.end(results)
 
 
-@app.command()
+@app.command(epilog=example("clients doctor acme"))
 def doctor(clients: Clients = None, every: All = False, local: Local = False, as_json: Json = False) -> None:
     """Look at accounts, tokens, plans and tools before anything is created; changes nothing."""
     with session("doctor", local=local, as_json=as_json) as run:
@@ -267,7 +269,7 @@ def doctor(clients: Clients = None, every: All = False, local: Local = False, as
         run.end(results)
 
 
-@app.command()
+@app.command(epilog=example("clients destroy acme"))
 def destroy(
     clients: Clients = None,
     every: All = False,

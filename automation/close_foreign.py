@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from automation.database_tool import run_tool, schema_in_state
+from automation.database import run_tool, schema_in_state
 from automation.engine import Engine
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
 from automation.runner import Session

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from automation.database_tool import run_tool, schema_in_state
+from automation.database import run_tool, schema_in_state
 from automation.workspace import Workspace
 from common.errors import OperatorError
 

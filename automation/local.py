@@ -16,6 +16,8 @@ from common.errors import OperatorError
 # Protects nothing: local state holds only what the emulators of this machine made up.
 LOCAL_PASSPHRASE = "local"  # noqa: S105
 STATE = Path(".local/emulators")
+LOCAL_STATE = Path(".local/pulumi/state")  # of the stacks, under Pulumi's own engine
+COMMAND = (sys.executable, "-m", "local.emulators", "--state", str(STATE))
 EMULATORS_SECONDS = 180.0  # for a start, the first of which makes a database cluster, and for a stop
 
 
@@ -40,17 +42,29 @@ def start_emulators(root: Path) -> Emulators:
     """
     ready = root / STATE / "ready.json"
     found = _read(ready)
-    command = [sys.executable, "-m", "local.emulators", "--state", str(STATE)]
     if found and _answers(found) and _outdated(ready, root / "local" / "emulators"):
-        run_to_end([*command, "stop"], root=root, environment=os.environ, seconds=EMULATORS_SECONDS)
+        stop_emulators(root)
         found = None
     if found is None or not _answers(found):
-        started = run_to_end([*command, "--detach"], root=root, environment=os.environ, seconds=EMULATORS_SECONDS)
+        started = run_to_end([*COMMAND, "--detach"], root=root, environment=os.environ, seconds=EMULATORS_SECONDS)
         found = _read(ready)
         if started.returncode != 0 or found is None:
             said = started.stderr.strip().splitlines()
             raise OperatorError(said[-1] if said else "did not start", "emulators", f"See {STATE / 'log'}.")
     return Emulators(found["exports"], found["services"])
+
+
+def stop_emulators(root: Path) -> str:
+    """Stop the emulators, and say in a line what was there to stop.
+
+    Raises:
+        OperatorError: they do not stop.
+    """
+    done = run_to_end([*COMMAND, "stop"], root=root, environment=os.environ, seconds=EMULATORS_SECONDS)
+    if done.returncode != 0:
+        said = done.stderr.strip().splitlines()
+        raise OperatorError(said[-1] if said else "did not stop", "emulators", f"See {STATE / 'log'}.")
+    return done.stdout.strip()
 
 
 def _read(ready: Path) -> dict[str, Any] | None:

@@ -17,7 +17,7 @@ from pulumi.automation import events
 
 from automation.engine import OnStep, Outcome
 from automation.interrupt import requested
-from automation.local import LOCAL_PASSPHRASE
+from automation.local import LOCAL_PASSPHRASE, LOCAL_STATE
 from automation.pulumi_command import Command, OverdueError, within_limit
 from automation.pulumi_events import SECRET, Recorder, text_lines
 from automation.recovery.stack_recovery import ask_sight, free_lock, settle_creates
@@ -178,7 +178,7 @@ class PulumiEngine:
                 return None
 
     def _missing(self) -> OperatorError:
-        return OperatorError("has no stack yet", self._client, f"Run: python -m automation up {self._client}")
+        return OperatorError("has no stack yet", self._client, f"Run: clients up {self._client}")
 
     def _run(self, run: Callable[..., Any], on_step: OnStep | None, stack: auto.Stack | None = None) -> Outcome:
         if (stack := stack or self._find()) is None:
@@ -287,7 +287,7 @@ def _backend(root: Path, environment: Mapping[str, str], *, local: bool) -> dict
     """The environment that leads to the state backend; None for local mode's before there is any state."""
     if not local:
         return dict(environment)
-    state = root / ".local/pulumi/state"
+    state = root / LOCAL_STATE
     return {**environment, "PULUMI_BACKEND_URL": f"file://{state}"} if state.is_dir() else None
 
 

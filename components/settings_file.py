@@ -22,7 +22,7 @@ CORE_TAGS = frozenset(f"tag:yaml.org,2002:{kind}" for kind in ("str", "int", "fl
 MERGE = "<<"
 
 
-def read_settings_file(path: Path, if_missing: str = "Make one: python -m automation new.") -> dict[str, Any]:
+def read_settings_file(path: Path, if_missing: str = "Make one: clients new.") -> dict[str, Any]:
     """Read one file as a mapping of texts, lists and mappings; an empty file is an empty mapping.
 
     Args:

@@ -1,7 +1,7 @@
 """What a bare `pulumi up` does about repositories and sites that exist, and that the stack's state does not hold.
 
 A state loses a repository when a refresh runs under a token that may not see it, and a site in the same way; a lost
-state has lost all. The GitHub and Vercel plugins then answer "already exists" for ever. `python -m automation up` puts
+state has lost all. The GitHub and Vercel plugins then answer "already exists" for ever. `clients up` puts
 such resources back into the state. A program cannot, but it can import them: here, with the same proof as
 `components.find_existing`. What exists and proves nothing is refused before anything is created.
 """
@@ -113,7 +113,7 @@ class TakeUp:
         if exists:
             remedy = (
                 f"Nothing proves that it is this client's, so it is not taken over: rename it at {service}, or choose"
-                f" another projectName. What an interrupted run has made is found by: python -m automation up"
+                f" another projectName. What an interrupted run has made is found by: clients up"
                 f" {self.settings.client_id}."
             )
             raise OperatorError(f"{inputs['name']} exists already at {service}", self.settings.client_id, remedy)

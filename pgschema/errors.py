@@ -11,7 +11,7 @@ import psycopg
 from common.errors import OperatorError
 from pgschema.migrations import Migration, Statement, code_start, position
 
-MADE_BY_ANOTHER = "Something else made it; tables of another script are taken over by pgschema.baseline."
+MADE_BY_ANOTHER = "Something else made it; tables of another script are taken over by: clients db baseline."
 REMEDIES = {
     "25006": "Supabase turns a database read-only when its disk is full: enlarge the disk or remove data.",
     "53100": "The disk is full: enlarge it or remove data, then run again.",

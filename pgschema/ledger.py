@@ -56,7 +56,7 @@ def pending(migrations: Sequence[Migration], rows: Sequence[Row]) -> tuple[Migra
                 "is applied in the database but has no file",
                 f"migration {row.version} {row.name}".rstrip(),
                 f"Restore sql/migrations from the checkout that applied it. {_mark('it was undone', 'reverted', row)} "
-                "If another script made the tables: python -m components.schema.baseline.",
+                "If another script made the tables: clients db baseline.",
             )
         if row.digest != files[row.version].digest:
             raise OperatorError(
@@ -77,4 +77,4 @@ def pending(migrations: Sequence[Migration], rows: Sequence[Row]) -> tuple[Migra
 
 
 def _mark(condition: str, verb: str, what: Row | Migration) -> str:
-    return f"If {condition}: python -m components.schema.history {verb} {what.version}."
+    return f"If {condition}: clients db repair {what.version} --status {verb}."

@@ -6,7 +6,7 @@ Reads are retried, writes are sent once: after a write whose effect is unknown (
 import functools
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from typing import Any, Self, TypeVar
 
@@ -62,20 +62,26 @@ class Client(AbstractContextManager["Client"]):
         self._http = Transport(self.base_url, token, before_write, http)
 
     @classmethod
-    def from_environment(cls, before_write: Callable[[], None] = lambda: None) -> Self:
+    def from_environment(
+        cls, before_write: Callable[[], None] = lambda: None, environment: Mapping[str, str] = os.environ
+    ) -> Self:
         """Open a session with `SUPABASE_ACCESS_TOKEN` (or the older `SUPABASE_MANAGEMENT_TOKEN`).
+
+        Args:
+            before_write: see `Client`.
+            environment: where the token is; that of this process by default.
 
         Raises:
             OperatorError: no token, or `SUPABASE_API_URL` is no URL.
         """
-        token = os.environ.get("SUPABASE_ACCESS_TOKEN") or os.environ.get("SUPABASE_MANAGEMENT_TOKEN")
+        token = environment.get("SUPABASE_ACCESS_TOKEN") or environment.get("SUPABASE_MANAGEMENT_TOKEN")
         if not token or not re.fullmatch(r"[!-~]+", token):
             raise OperatorError(
                 "is not valid: it holds spaces or control characters" if token else "is not set",
                 "SUPABASE_ACCESS_TOKEN",
                 "Make an access token at supabase.com/dashboard/account/tokens and put it into the environment.",
             )
-        url = os.environ.get("SUPABASE_API_URL") or DEFAULT_URL
+        url = environment.get("SUPABASE_API_URL") or DEFAULT_URL
         if not re.fullmatch(r"https?://[^\s/?#@]+/?", url):
             raise OperatorError(f"'{url}' must be a scheme and a host", "SUPABASE_API_URL", f"Such as {DEFAULT_URL}.")
         return cls(url, token, before_write=before_write)

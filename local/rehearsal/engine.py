@@ -102,7 +102,7 @@ class Rehearsal:
 
     def _require_stack(self) -> None:
         if not self._state.path.exists():
-            raise OperatorError("has no stack yet", self._stack, f"Run: python -m automation up {self._stack}")
+            raise OperatorError("has no stack yet", self._stack, f"Run: clients up {self._stack}")
 
     def _run(self, work: Callable[[_Operation], None], on_step: OnStep | None, *, writes: bool = True) -> Outcome:
         """One operation, from the state before to the state after; its processes have ended when this returns."""

@@ -28,7 +28,7 @@ def require_loopback(environment: Mapping[str, str]) -> None:
             raise OperatorError(
                 "must be an address of this machine in rehearsal",
                 name,
-                "Start the emulators: python -m local.emulators.",
+                "Start the emulators: clients local start.",
             )
 
 

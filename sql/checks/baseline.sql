@@ -1,4 +1,4 @@
--- What components/schema/baseline.py needs inside its transaction: old tables move to the schema before_baseline, and
+-- What pgschema/baseline.py needs inside its transaction: old tables move to the schema before_baseline, and
 -- their rows are copied into tables of ours. Nothing old is changed or deleted.
 
 -- What would go on reading or pointing at the old tables after they have moved.

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from automation.affected_clients import touched_clients
+from automation.affected_clients import affected_clients
 from automation.report import MARKER
 
 ROOT = Path(__file__).parents[2]
@@ -100,7 +100,7 @@ def test_each_night_runs_the_engine_s_long_tests_on_the_engine_that_is_pinned() 
     ],
 )
 def test_only_what_no_program_reads_touches_no_client(files, clients, folder: Path) -> None:
-    assert touched_clients(files, CLIENTS) == clients
+    assert affected_clients(files, CLIENTS) == clients
 
 
 @pytest.mark.parametrize("target", ["tests/probe.py", "docs/probe.py", "automation/probe.py"])
@@ -117,7 +117,7 @@ def test_a_program_file_that_moves_away_touches_every_client(folder: Path, targe
     git("commit", "-qm", "base")
     git("mv", "components/probe.py", target)
     git("commit", "-qm", "move")
-    command = [ROOT / ".venv/bin/python", "-m", "automation.affected_clients", "HEAD~1"]
+    command = [ROOT / ".venv/bin/python", "-m", "automation", "ci", "affected", "HEAD~1"]
     environment = {"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}
     done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
     assert done.stdout.split() == [b"acme", b"nordwind"]
@@ -125,7 +125,7 @@ def test_a_program_file_that_moves_away_touches_every_client(folder: Path, targe
 
 def test_an_unknown_base_touches_every_client(folder: Path) -> None:
     subprocess.run(["git", "init", "-q"], cwd=folder, check=True)
-    command = [ROOT / ".venv/bin/python", "-m", "automation.affected_clients", "0" * 40]
+    command = [ROOT / ".venv/bin/python", "-m", "automation", "ci", "affected", "0" * 40]
     done = subprocess.run(
         command, cwd=folder, env={"PYTHONPATH": str(ROOT), "PATH": "/usr/bin:/bin"}, capture_output=True
     )

@@ -41,7 +41,7 @@ def old(new_database: NewDatabase, local: Local) -> Database:
 
 def command(database: Database, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "components.schema.baseline", *arguments],
+        [sys.executable, "-m", "automation", "db", "baseline", *arguments],
         env={**os.environ, **database.environment},
         capture_output=True,
         text=True,
@@ -55,7 +55,7 @@ def content(connection: Connection, schema: str, names: list[str]) -> dict[str, 
 
 
 def test_an_apply_refuses_it_and_names_the_way(old: Database) -> None:
-    with old.connect() as connection, pytest.raises(MigrationError, match=r"taken over by .*schema\.baseline"):
+    with old.connect() as connection, pytest.raises(MigrationError, match=r"taken over by: clients db baseline"):
         apply(connection, read_migrations())
 
 
@@ -161,7 +161,7 @@ def test_a_ledger_of_other_migrations_moves_aside_too(old: Database) -> None:
             "insert into supabase_migrations.schema_migrations values ('20240101000000', '{}', 'theirs')"
         )
         connection.commit()
-        with pytest.raises(OperatorError, match=r"migration 20240101000000 theirs: .*components\.schema\.baseline"):
+        with pytest.raises(OperatorError, match=r"migration 20240101000000 theirs: .*clients db baseline"):
             apply(connection, read_migrations())
         take_over(connection, read_columns(COLUMNS))
         connection.commit()

@@ -19,7 +19,7 @@ LATE = "20250101000000_late.sql"
 
 def command(database: Database, *arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [sys.executable, "-m", "components.schema.history", *arguments],
+        [sys.executable, "-m", "automation", "db", *arguments],
         env={**os.environ, **database.environment, **environment},
         capture_output=True,
         text=True,
@@ -49,7 +49,7 @@ def test_each_refusal_names_the_command_that_ends_it(current: Connection, folder
     for files, verb, version in stories:
         with pytest.raises(OperatorError) as refused:
             apply(current, files)
-        assert f"python -m components.schema.history {verb} {version}." in str(refused.value)
+        assert f"clients db repair {version} --status {verb}." in str(refused.value)
         correct(current, files, verb, [version])
         assert apply(current, files).files == ()
         correct(current, read_migrations(), "applied", [each.version for each in read_migrations()])
@@ -70,14 +70,14 @@ def test_it_touches_the_ledger_alone_and_all_versions_or_none(current: Connectio
 
 def test_the_command_corrects_and_prints_the_history(new_database: NewDatabase) -> None:
     database, version = new_database(), read_migrations()[0].version
-    done = command(database, "applied", version)
+    done = command(database, "repair", version, "--status", "applied")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert lines[:2] == [f"{version} applied foundation", f"{read_migrations()[1].version} pending crm"]
 
 
 def test_a_wrong_password_is_one_line_without_it(ready: Database) -> None:
-    refused = command(ready, PGPASSWORD="wrong-0123456789")
+    refused = command(ready, "history", PGPASSWORD="wrong-0123456789")
     assert refused.returncode == 2
     (line,) = refused.stderr.splitlines()
     assert "password authentication failed" in line
@@ -87,7 +87,7 @@ def test_a_wrong_password_is_one_line_without_it(ready: Database) -> None:
 
 
 def test_what_it_does_not_understand_is_answered_with_its_usage(ready: Database) -> None:
-    for arguments in (("applied",), ("undo", "20261123080000")):
-        refused = command(ready, *arguments)
+    for arguments in (("--status", "applied"), ("20261123080000", "--status", "undo"), ("20261123080000",)):
+        refused = command(ready, "repair", *arguments)
         assert (refused.returncode, refused.stdout) == (2, "")
-        assert refused.stderr.startswith("usage: python -m components.schema.history")
+        assert refused.stderr.startswith("Usage: python -m automation db repair")

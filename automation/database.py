@@ -1,9 +1,12 @@
-"""Runs a tool of `components.schema` on a client's database, in a process of its own."""
+"""Reaches a client's database: from here, or with a tool of `components.schema` in a process of its own."""
 
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+
+import psycopg
 
 from automation.processes import run_to_end
 from automation.workspace import Workspace
@@ -16,6 +19,31 @@ def schema_in_state(resources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]
     """Return the outputs of the client's schema; None before the first `up`."""
     state = {resource["urn"].split("::", 3)[3]: resource["outputs"] for resource in resources}
     return state.get("schema")
+
+
+@contextmanager
+def open_database(
+    environment: Mapping[str, str], schema: Mapping[str, Any] | None
+) -> Iterator[psycopg.Connection[Any]]:
+    """Connect to a client's database, for at most `DATABASE_SECONDS`.
+
+    Args:
+        environment: holds the Management API's token, in case the password in state is refused.
+        schema: outputs of the client's schema, with secrets; None for the database of DATABASE_URL.
+
+    Raises:
+        OperatorError: the database cannot be reached.
+    """
+    # Drivers of databases and HTTP, which most commands do without.
+    from components.schema.connection import connect_from_environment
+    from supabase_management.pooler import cut_off
+
+    access = _access(schema) if schema else {}
+    with (
+        connect_from_environment({**environment, **access}) as connection,
+        cut_off(connection, DATABASE_SECONDS, "database"),
+    ):
+        yield connection
 
 
 def run_tool(
@@ -32,11 +60,10 @@ def run_tool(
     Raises:
         OperatorError: the tool refused, or broke off.
     """
-    access = {"DATABASE_URL": schema["dsn"], "PGPASSWORD": schema["db_password"]}
     done = run_to_end(
         [sys.executable, *command],
         root=workspace.root,
-        environment={**workspace.environment, **access},
+        environment={**workspace.environment, **_access(schema)},
         given=given,
         seconds=DATABASE_SECONDS,
     )
@@ -47,3 +74,7 @@ def run_tool(
         raise OperatorError(f"broke off: {last}", f"python {' '.join(command)}")
     found: dict[str, Any] = json.loads(done.stdout)
     return found
+
+
+def _access(schema: Mapping[str, Any]) -> dict[str, str]:
+    return {"DATABASE_URL": schema["dsn"], "PGPASSWORD": schema["db_password"]}
