@@ -4,21 +4,49 @@ import json
 import os
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from importlib.metadata import entry_points
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
+from automation.engine import Engine
 from automation.processes import run_to_end
 from common.errors import OperatorError
 
 # Protects nothing: local state holds only what the emulators of this machine made up.
 LOCAL_PASSPHRASE = "local"  # noqa: S105
+GROUP = "client_environments"  # of entry points, in pyproject.toml
 STATE = Path(".local/emulators")
 LOCAL_STATE = Path(".local/pulumi/state")  # of the stacks, under Pulumi's own engine
 COMMAND = (sys.executable, "-m", "local.emulators", "--state", str(STATE))
 EMULATORS_SECONDS = 180.0  # for a start, the first of which makes a database cluster, and for a stop
+
+
+class LocalMode(Protocol):
+    """The stand-in engine, which is installed for local mode only."""
+
+    def engine(self, root: Path, stack: str, environment: Mapping[str, str]) -> Engine:
+        """A stack under the stand-in engine; see `automation.engine.Engine`."""
+
+    def stacks(self, root: Path) -> list[str]:
+        """Names of all stacks that it holds, sorted."""
+
+    def unheld(self, environment: Mapping[str, str], held: Collection[str]) -> list[dict[str, str]]:
+        """Repositories and sites of the emulators whose names are not in `held`."""
+
+
+def find_local_mode() -> LocalMode:
+    """Return local mode, by its entry point.
+
+    Raises:
+        OperatorError: it is not installed.
+    """
+    for found in entry_points(group=GROUP, name="local"):
+        mode: LocalMode = found.load()()
+        return mode
+    raise OperatorError("is not installed", "local mode", "Install it: make demo, or pip install -e .")
 
 
 @dataclass(frozen=True)

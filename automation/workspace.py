@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from automation.engine import Engine
 from automation.installer import find_pulumi
-from automation.local import LOCAL_PASSPHRASE, start_emulators
+from automation.local import LOCAL_PASSPHRASE, find_local_mode, start_emulators
 from automation.processes import TOOL_SECONDS, ask_tool
 from common.errors import OperatorError
 from components.settings import STACK_MARK, ClientSettings, load_settings
@@ -70,9 +70,7 @@ class Workspace:
             )
         # Both engines import much; a command that fails on its arguments pays for neither.
         if self.pulumi is None:
-            from local.rehearsal.engine import Rehearsal
-
-            return Rehearsal(self.root, client, self.environment, self.root / ".local/rehearsal")
+            return find_local_mode().engine(self.root, client, self.environment)
         from automation.pulumi_engine import PulumiEngine
 
         return PulumiEngine(self.root, client, self.environment, self.pulumi, local=self.local)
@@ -103,9 +101,7 @@ class Workspace:
             OperatorError: the backend does not answer.
         """
         if self.pulumi is None:
-            from local.rehearsal.state import stacks_in
-
-            return stacks_in(self.root / ".local/rehearsal")
+            return find_local_mode().stacks(self.root)
         from automation.pulumi_engine import list_stacks
 
         return list_stacks(self.root, self.environment, self.pulumi, local=self.local)
@@ -117,9 +113,7 @@ class Workspace:
             OperatorError: the state cannot be read.
         """
         if self.pulumi is None:
-            from local.rehearsal.engine import Rehearsal
-
-            return Rehearsal(self.root, stack, self.environment, self.root / ".local/rehearsal").resources()
+            return find_local_mode().engine(self.root, stack, self.environment).resources()
         from automation.pulumi_engine import read_state
 
         return read_state(self.root, self.environment, self.pulumi, stack, local=self.local)
@@ -133,10 +127,8 @@ class Workspace:
         native = self.pulumi is not None
         found: dict[str, Any] = self._ask("automation.recovery.accounts", {**asked, "native": native})
         if not native:
-            from local.rehearsal.simulated import list_unheld
-
             held = {*asked["repositories"], *asked["sites"]}
-            found["found"] += list_unheld(self.environment, held)
+            found["found"] += find_local_mode().unheld(self.environment, held)
         return found
 
     def _ask(self, module: str, given: Any, *arguments: str, seconds: float = TOOL_SECONDS) -> Any:
