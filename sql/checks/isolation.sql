@@ -192,18 +192,20 @@ begin
 end
 $$;
 
--- Digests of the rows that each organization of the check has in the tables watched: {table: {organization: digest}}.
-create function pg_temp.state(watched jsonb, organizations uuid[]) returns jsonb language plpgsql as $$
+-- Makes pg_temp.state(number), whose queries keep their plans for all attempts: the digests of the rows that each
+-- organization of the check has in one of the tables watched, {organization: digest}; with 0, that of the members.
+create function pg_temp.watch(watched jsonb, organizations uuid[], members text) returns void language plpgsql as $$
 declare
-  each jsonb; found jsonb; answer jsonb := '{}';
+  cases text;
 begin
-  for each in select jsonb_array_elements(watched) loop
-    execute format('select jsonb_object_agg(o, d) from (select %2$s::text as o,'
-      || ' md5(string_agg(t::text, chr(10) order by t::text)) as d from %1$s t where %2$s = any ($1::%3$s[]) group by 1) s',
-      each ->> 'name', each ->> 'tenant', each ->> 'type') into found using organizations::text[];
-    answer := answer || jsonb_build_object(each ->> 'name', coalesce(found, '{}'));
-  end loop;
-  return answer;
+  select string_agg(format('when %1$s then return (select jsonb_object_agg(o, d) from (select %2$s::text as o,'
+      || ' md5(string_agg(t::text, chr(10) order by t::text)) as d'
+      || ' from %3$s t where %2$s = any (%4$L::%5$s[]) group by 1) s);',
+      at, fact ->> 'tenant', fact ->> 'name', organizations, fact ->> 'type'), chr(10))
+    into cases from jsonb_array_elements(watched) with ordinality w(fact, at);
+  execute format('create or replace function pg_temp.state(integer) returns jsonb language plpgsql as %L', format(
+    '#variable_conflict use_column%sbegin case $1 when 0 then return to_jsonb((%s)); %s end case; end',
+    chr(10), coalesce(members, 'select null::text'), cases));
 end
 $$;
 
@@ -220,22 +222,38 @@ begin
 end
 $$;
 
--- How many rows this transaction wrote, by table watched.
-create function pg_temp.written(watched jsonb) returns bigint[] language sql as $$
-  select array_agg(pg_stat_get_xact_tuples_inserted(id) + pg_stat_get_xact_tuples_updated(id)
-    + pg_stat_get_xact_tuples_deleted(id) order by at)
-  from jsonb_array_elements(watched) with ordinality w(fact, at), lateral (select (fact ->> 'id')::oid as id) i
+-- How many rows this transaction wrote, also where it was undone, by table.
+create function pg_temp.written(tables oid[]) returns bigint[] language plpgsql as $$
+begin
+  return array(select pg_stat_get_xact_tuples_inserted(id) + pg_stat_get_xact_tuples_updated(id)
+    + pg_stat_get_xact_tuples_deleted(id) from unnest(tables) with ordinality w(id, at) order by at);
+end
+$$;
+
+-- Raises where a row of an organization other than `own` is not what it was before the attempt.
+create function pg_temp.compare(tables oid[], names text[], written bigint[], before jsonb[], own text) returns void
+language plpgsql as $$
+declare
+  counts bigint[] := pg_temp.written(tables);
+begin
+  for at in 1 .. cardinality(tables) loop
+    if written[at] <> counts[at] and pg_temp.state(at) - own is distinct from before[at] - own then
+      raise exception using errcode = 'ROWS0', message = 'changed ' || names[at];
+    end if;
+  end loop;
+end
 $$;
 
 -- Runs one statement as a role and undoes it. Answers the number of rows, the SQLSTATE, or
--- `changed <table>` where a row of an organization other than `own` is not what it was.
+-- `changed <table>` where a row of an organization other than `own` is not what it was, in one of the tables watched,
+-- or `changed members`.
 create function pg_temp.attack(as_role text, statement text, read_only boolean, immediate text,
-  watched jsonb, before jsonb, own text, members text) returns text language plpgsql as $$
+  tables oid[], names text[], before jsonb[], own text, members jsonb) returns text language plpgsql as $$
 declare
-  touched bigint; role_before text := current_setting('role'); written bigint[]; after jsonb; name text; counts bigint[];
+  touched bigint; role_before text := current_setting('role'); written bigint[];
 begin
-  if watched is not null then
-    written := pg_temp.written(watched);
+  if tables is not null then
+    written := pg_temp.written(tables);
   end if;
   perform set_config('isolation.rows', '0', true);
   if read_only then
@@ -247,22 +265,11 @@ begin
   perform set_config('role', as_role, true);
   execute statement;
   get diagnostics touched = row_count;
-  if watched is not null then
+  if tables is not null then
     perform set_config('role', role_before, true);
-    counts := pg_temp.written(watched);
-    after := pg_temp.state((select coalesce(jsonb_agg(fact order by at), '[]')
-      from jsonb_array_elements(watched) with ordinality w(fact, at) where written[at] is distinct from counts[at]),
-      array[]::uuid[] || array(select jsonb_object_keys(before -> 'organizations')::uuid));
-    for name in select jsonb_object_keys(after) loop
-      if (after -> name) - own is distinct from (before -> 'rows' -> name) - own then
-        raise exception using errcode = 'ROWS0', message = 'changed ' || name;
-      end if;
-    end loop;
-    if members is not null then
-      execute members into name;
-      if name is distinct from before ->> 'members' then
-        raise exception using errcode = 'ROWS0', message = 'changed members';
-      end if;
+    perform pg_temp.compare(tables, names, written, before, own);
+    if members is not null and pg_temp.state(0) is distinct from members then
+      raise exception using errcode = 'ROWS0', message = 'changed members';
     end if;
   end if;
   raise exception using errcode = 'ROWS0', message = touched::text;
@@ -278,13 +285,13 @@ $$;
 create function pg_temp.run(actors jsonb, attacks jsonb, watched jsonb, organizations uuid[], members text)
 returns setof text language plpgsql as $$
 declare
-  each jsonb; actor jsonb; before jsonb; known text; kept text := 'none'; outcome text; acting text := '';
+  each jsonb; actor jsonb; before jsonb[]; known jsonb; kept text := 'none'; outcome text; acting text := '';
+  tables oid[] := array(select (fact ->> 'id')::oid from jsonb_array_elements(watched) fact);
+  names text[] := array(select fact ->> 'name' from jsonb_array_elements(watched) fact);
 begin
-  if members is not null then
-    execute members into known;
-  end if;
-  before := jsonb_build_object('rows', pg_temp.state(watched, organizations), 'members', known,
-    'organizations', (select jsonb_object_agg(o, true) from unnest(organizations) o));
+  perform pg_temp.watch(watched, organizations, members);
+  before := array(select pg_temp.state(at) from generate_subscripts(tables, 1) at);
+  known := pg_temp.state(0);
   for each in select jsonb_array_elements(attacks) loop
     if each ->> 'right' = kept then
       return next '';
@@ -296,8 +303,8 @@ begin
       perform set_config(key, value, true) from jsonb_each_text(actor -> 'settings');
     end if;
     outcome := pg_temp.attack(actor ->> 'role', each ->> 'statement', (each ->> 'read_only')::boolean,
-      each ->> 'immediate', case when (each ->> 'watch')::boolean then watched end, before, each ->> 'own',
-      case when (each ->> 'keeps')::boolean then members end);
+      each ->> 'immediate', case when (each ->> 'watch')::boolean then tables end, names, before,
+      each ->> 'own', case when (each ->> 'keeps')::boolean then known end);
     if each -> 'enough' ? outcome then
       kept := each ->> 'right';
     end if;
