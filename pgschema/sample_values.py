@@ -5,6 +5,7 @@ replaces by digits of its own, so that unique keys do not meet.
 """
 
 import importlib
+import json
 import re
 import uuid
 from collections.abc import Iterable, Mapping, Sequence
@@ -64,6 +65,8 @@ STRING = re.compile(r"'((?:[^']|'')*)'")
 NUMBER = re.compile(r"(?<![\w.'])\d+(?:\.\d+)?(?![\w.'])")
 PATTERN = re.compile(r"~(\*?) '((?:[^']|'')*)'")
 LIKE = re.compile(r"~~\*? '((?:[^']|'')*)'")
+WHOLE = re.compile(r"[-+]?\d+")
+DAY_NAMES = frozenset({"now", "today", "tomorrow", "yesterday", "epoch", "infinity", "-infinity", "allballs"})
 LENGTH = re.compile(r"length|cardinality|array_length", re.IGNORECASE)
 JSON_KEY = re.compile(r"(?:->>?|\?[&|]?|@>) '?([^']*)'")
 LISTED = re.compile(r"ANY \(+ARRAY\[(.*?)\]", re.DOTALL)
@@ -83,7 +86,7 @@ def candidates(column: Column, types: Mapping[int, Type], expressions: Sequence[
     found = [*_hinted(checks, base), *_by_type(column, base, types)]
     if base and base.category == "S" and column.length:
         found = [text for text in found if len(text) <= column.length] or [MARK[-column.length :]]
-    return list(dict.fromkeys(found))[:LONGEST_POOL]
+    return list(dict.fromkeys(text for text in found if _may_be(text, base)))[:LONGEST_POOL]
 
 
 def listed(column: Column, types: Mapping[int, Type], expressions: Sequence[str]) -> list[str]:
@@ -108,6 +111,25 @@ def is_plain(column: Column, types: Mapping[int, Type]) -> bool:
 def own_digits(text: str, number: int) -> str:
     """A candidate with the digits of one row."""
     return text.replace(MARK, f"{number:06d}"[-6:])
+
+
+def _may_be(text: str, base: Type | None) -> bool:
+    """Whether the type might read the text: one that it cannot read makes the server try all of them one by one."""
+    if base and base.name in {"smallint", "integer", "bigint"}:
+        return WHOLE.fullmatch(text) is not None
+    if base and base.category == "D":
+        return text in DAY_NAMES or any(character.isdigit() for character in text)
+    if base and base.name in {"jsonb", "json"}:
+        return _is_json(text)
+    return True
+
+
+def _is_json(text: str) -> bool:
+    try:
+        json.loads(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _chain(kind: Type | None, types: Mapping[int, Type]) -> list[Type]:

@@ -1,27 +1,33 @@
 -- What the isolation check needs inside its savepoint, which is always rolled back.
 
--- Candidates of a column that its type and its checks accept. A condition that fails on one takes only that one away.
-create function pg_temp.fitting(name text, kind text, pool text[], conditions text[]) returns text[]
-language plpgsql as $$
-declare
+-- A query for the candidates of a column, `pool`, that its type and its checks accept, in their order.
+create function pg_temp.accepted(fact jsonb, pool text) returns text language sql as $$
   -- Without a use of the value, the plan would leave out the cast that tells whether it is one.
-  query text := format('select array_agg(v order by n) from (select v as "isolation v", v::%2$s as %1$I, v, n'
-    || ' from unnest($1) with ordinality u(v, n)) s where %1$I::text is not null and %3$s', name, kind, coalesce((
-      select string_agg(format('(%s) is not false', each), ' and ') from unnest(conditions) each), 'true'));
-  found text[]; one text[]; candidate text;
+  select format('select %1$L as name, to_jsonb(array(select v from (select v as "isolation v", v::%2$s as %3$I, v, n'
+    || ' from jsonb_array_elements_text(%4$s) with ordinality u(v, n)) s where %3$I::text is not null and %5$s'
+    || ' order by n)) as found', fact ->> 'name', fact ->> 'type', fact ->> 'name', pool, coalesce((
+      select string_agg(format('(%s) is not false', each), ' and ')
+      from jsonb_array_elements_text(fact -> 'checks') each), 'true'))
+$$;
+
+-- The candidates of a column that fit. A condition that fails on one takes only that one away.
+create function pg_temp.fitting(fact jsonb) returns jsonb language plpgsql as $$
+declare
+  query text := format('select found from (%s) s', pg_temp.accepted(fact, '$1'));
+  found jsonb := '[]'; one jsonb; candidate jsonb;
 begin
   begin
-    execute query into found using pool;
-    return coalesce(found, '{}');
+    execute query into found using fact -> 'pool';
+    return found;
   exception
   when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
   when others then
-    found := '{}';
+    found := '[]';
   end;
-  foreach candidate in array pool loop
+  for candidate in select jsonb_array_elements(fact -> 'pool') loop
     begin
-      execute query into one using array[candidate];
-      found := found || coalesce(one, '{}');
+      execute query into one using jsonb_build_array(candidate);
+      found := found || one;
     exception
     when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
     when others then
@@ -29,6 +35,24 @@ begin
     end;
   end loop;
   return found;
+end
+$$;
+
+-- The candidates that fit of all columns of a table, in one query where nothing fails: {column: candidates}.
+create function pg_temp.fitting_columns(facts jsonb) returns jsonb language plpgsql as $$
+declare
+  found jsonb;
+begin
+  execute (
+    select format('select jsonb_object_agg(name, found) from (%s) s', string_agg(
+      pg_temp.accepted(fact, format('$1 -> %s -> %L', at - 1, 'pool')), ' union all '))
+    from jsonb_array_elements(facts) with ordinality f(fact, at)
+  ) into found using facts;
+  return found;
+exception
+when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+when others then
+  return (select jsonb_object_agg(fact ->> 'name', pg_temp.fitting(fact)) from jsonb_array_elements(facts) fact);
 end
 $$;
 
@@ -57,22 +81,18 @@ $$;
 -- For each table: which candidates fit, and which fit together in each variant of a row.
 create function pg_temp.solve(questions jsonb) returns jsonb language plpgsql as $$
 declare
-  question jsonb; part jsonb; columns jsonb := '{}'; rows jsonb := '{}'; kinds jsonb; pools jsonb; found text[];
+  question jsonb; part jsonb; columns jsonb := '{}'; rows jsonb := '{}'; kinds jsonb; pools jsonb; fitting jsonb;
   place text; name text; pool jsonb;
 begin
   for question in select jsonb_array_elements(questions) loop
-    kinds := '{}';
-    for part in select jsonb_array_elements(question -> 'columns') loop
-      kinds := kinds || jsonb_build_object(part ->> 'name', part -> 'type');
-      found := pg_temp.fitting(part ->> 'name', part ->> 'type',
-        array(select jsonb_array_elements_text(part -> 'pool')), array(select jsonb_array_elements_text(part -> 'checks')));
-      columns := columns || jsonb_build_object(question ->> 'relation' || '.' || (part ->> 'name'), to_jsonb(found));
-    end loop;
+    fitting := pg_temp.fitting_columns(question -> 'columns');
+    kinds := (select jsonb_object_agg(fact ->> 'name', fact -> 'type') from jsonb_array_elements(question -> 'columns') fact);
+    columns := columns || (select jsonb_object_agg((question ->> 'relation') || '.' || key, value) from jsonb_each(fitting));
     for part in select jsonb_array_elements(question -> 'rows') loop
       pools := '{}';
       for name in select jsonb_array_elements_text(part -> 'columns') loop
         pool := coalesce((select jsonb_agg(v) from (select v
-          from jsonb_array_elements(columns -> ((question ->> 'relation') || '.' || name)) v limit 8) few), '[]');
+          from jsonb_array_elements(fitting -> name) v limit 8) few), '[]');
         if part -> 'pinned' ? name then
           pool := jsonb_build_array(part -> 'pinned' -> name);
         elsif part -> 'loose' ? name then
