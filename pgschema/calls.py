@@ -10,8 +10,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from pgschema.inserts import Values
 from pgschema.isolation_cases import Attack, Attacker
-from pgschema.sample_rows import Values
 from pgschema.stage import MEMBER_ROLES, NOBODY, Actor
 from pgschema.surface import VIEWS, Function, Relation, Surface, Type, literal
 

@@ -3,7 +3,7 @@
 
 import itertools
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from pgschema.isolation_cases import LET_THROUGH, RAISED, STORAGE, Attack, Attacker
@@ -56,9 +56,9 @@ def rights(attacker: Attacker, reviewed: Mapping[str, str]) -> Iterator[Right]:
                 continue
             if verb == "delete" and attacker.reach.deleting(relation) and not attacker.clone:
                 continue
-            attempts = [each for actor in people for each in _write(attacker, relation, verb, actor, victim)]
+            attempts = _write(attacker, relation, verb, people, victim)
             closed = neighbour.actor("owner", "owner of a closed organization")
-            attempts += _write(attacker, relation, verb, closed, neighbour)
+            attempts += _write(attacker, relation, verb, [closed], neighbour)
             if attempts:
                 number = next(numbers)
                 yield Right(relation.short, verb, owner, tuple(replace(each, right=number) for each in attempts))
@@ -89,26 +89,34 @@ def _select(attacker: Attacker, relation: Relation, actor: Actor) -> Attack:
     return Attack(relation.short, "select", actor, statement, frozenset({"1"}), read_only=True)
 
 
-def _write(attacker: Attacker, relation: Relation, verb: str, actor: Actor, organization: Organization) -> list[Attack]:
+def _write(
+    attacker: Attacker, relation: Relation, verb: str, actors: Sequence[Actor], organization: Organization
+) -> list[Attack]:
+    """The attempts of members at rows of their organization."""
+    statement = _statement(attacker, relation, verb, organization)
+    if statement is None:
+        return []
     # A trigger that raises for everybody is no lock-out; before an insert it says nothing about policies.
     raised = RAISED if verb != "insert" else frozenset()
     allowed = LET_THROUGH | raised | {str(number) for number in range(1, 100)}
+    return [
+        Attack(relation.short, verb, actor, statement, allowed, own=organization.id, watch=True) for actor in actors
+    ]
 
-    def attempt(statement: str) -> Attack:
-        return Attack(relation.short, verb, actor, statement, allowed, own=organization.id, watch=True)
 
+def _statement(attacker: Attacker, relation: Relation, verb: str, organization: Organization) -> str | None:
     if verb == "insert":
-        return [attempt(attacker.insert(relation, "authenticated", organization))]
+        return attacker.insert(relation, "authenticated", organization)
     place = _own_rows(attacker, relation, organization)
     if place is None:
-        return []
+        return None
     if verb == "delete":
-        return [attempt(f"delete from {attacker.at(relation)} where {place}")]
+        return f"delete from {attacker.at(relation)} where {place}"
     columns = [each for each in relation.open_to("authenticated", "UPDATE") if "authenticated SELECT" in each.rights]
     columns = [each for each in columns if each.identity != "a"]
     changes = ", ".join(f"{quoted(each.name)} = {quoted(each.name)}" for each in columns)
     changes = changes or f"{quoted(relation.columns[0].name)} = default"
-    return [attempt(f"update {attacker.at(relation)} set {changes} where {place}")]
+    return f"update {attacker.at(relation)} set {changes} where {place}"
 
 
 def _own_rows(attacker: Attacker, relation: Relation, organization: Organization) -> str | None:

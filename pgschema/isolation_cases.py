@@ -11,9 +11,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from pgschema.inserts import cells, insert_into, place
 from pgschema.insiders import Insiders
 from pgschema.reach import Reach
-from pgschema.sample_rows import MINIMAL, SPARE, Planner, insert_into, place
+from pgschema.sample_rows import MINIMAL, SPARE, Planner
 from pgschema.stage import NOBODY, SERVER, Actor, Organization, Stage
 from pgschema.surface import VIEWS, Column, Constraint, Relation, Surface, as_text, literal, quoted
 from pgschema.tenancy import Tenancy, is_account
@@ -85,9 +86,8 @@ class Attacker:
     own: Mapping[int, int] = field(default_factory=dict)
     spares: dict[tuple[int, str], Mapping[str, str | None]] = field(default_factory=dict)
 
-    def attacks(self) -> list[Attack]:
+    def attacks(self) -> Iterator[Attack]:
         """Everything that must be repelled on the relations of the API."""
-        found: list[Attack] = []
         for each in self.surface.exposed:
             if each.kind == "f" or (self.reach.reading(each) and not self.clone):
                 continue  # the catalog judges these
@@ -95,9 +95,10 @@ class Attacker:
             # privilege at all, which the catalog tells.
             guarded = [NOBODY] if each.schema == STORAGE else []
             for actor in (*self.stage.foreigners, *guarded):
-                found += self._foreigner(each, actor)
-            found += self._members(each)
-        return [*found, *self._insiders(), *self._sequences()]
+                yield from self._foreigner(each, actor)
+            yield from self._members(each)
+        yield from self._insiders()
+        yield from self._sequences()
 
     def spare(self, relation: Relation, organization: Organization) -> Mapping[str, str | None]:
         """A row of the organization that is not there yet."""
@@ -131,7 +132,7 @@ class Attacker:
             return self._again(relation, self.rows[about][0], allowed)
         row = {n: v for n, v in self.spare(relation, organization).items() if not allowed or n in allowed}
         into = place(relation, self.planner.copied | self.planner.counting)
-        return insert_into(relation, into, row)
+        return insert_into(into, cells(relation, row))
 
     def at(self, relation: Relation) -> str:
         """Where the relation is attacked."""

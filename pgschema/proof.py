@@ -3,8 +3,8 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
 
@@ -13,27 +13,53 @@ from psycopg.types.json import Jsonb
 
 from pgschema import privileges
 from pgschema.allowed import read_allowed, take_out, unused
+from pgschema.attempts import PART, Attempts, parts
 from pgschema.calls import Caller, Observation
 from pgschema.catalog import read_snapshot
 from pgschema.controls import Right, rights
+from pgschema.inserts import Row, batches, place
 from pgschema.insiders import read_insiders
 from pgschema.isolation_cases import Attack, Attacker
 from pgschema.migrations import SQL
 from pgschema.reach import Reach, read_reach
 from pgschema.report import Finding, Report, grouped
-from pgschema.sample_rows import Planner, Row, place, to_fill
+from pgschema.sample_rows import Planner, to_fill
 from pgschema.shadow import copy, copy_rows, count_on_insert, has_key, to_copy
-from pgschema.stage import Actor, Organization, Stage
+from pgschema.stage import Organization, Stage
 from pgschema.surface import VIEWS, Relation, Surface, literal, query, quoted
 from pgschema.tenancy import ACCOUNTS, Tenancy, account_columns, read_tenancy
 from pgschema.verdicts import judge_calls, leaks_of, lockouts, undecided
 
 # As the Data API has it; copies of tables come last.
 PATH = "set local search_path = public, extensions, pg_temp"
+# Each attack has to find out by an index that a large table holds nothing for it: many are one statement.
+BY_INDEX = "set local enable_seqscan = off"
 CLAIMS = re.compile(r"->>?\s*'([^']+)'")
 LARGE = 100_000
+QUESTIONS, ROWS = 6, 40  # tables asked about, and rows made, at a time
 # Parts of every token, which nobody chooses.
 RESERVED = frozenset({"sub", "role", "user_metadata", "app_metadata"})
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was tried, and what came of it.
+
+    Attributes:
+        attacks, effects, wanted: attempts, see `leaks_of`.
+        results: `id` of an attempt -> its outcome.
+        caller, outsiders, insiders: the queries.
+        answers: of the outsiders, of the outsiders again, and of the insiders.
+    """
+
+    attacks: Sequence[Attack]
+    effects: Sequence[Attack]
+    wanted: Sequence[Right]
+    results: Mapping[int, str]
+    caller: Caller
+    outsiders: Sequence[Observation]
+    insiders: Sequence[Observation]
+    answers: Sequence[str]
 
 
 class Proof:
@@ -51,7 +77,6 @@ class Proof:
         self.rows: dict[tuple[int, str], list[dict[str, Any]]] = defaultdict(list)
         self.borrowed: set[int] = set()
         self.own: dict[int, int] = {}
-        self.actors: dict[Actor, int] = {}
 
     def run(self) -> Report:
         """Carry out the check; the caller rolls back to the savepoint `isolation`.
@@ -69,6 +94,7 @@ class Proof:
         large = frozenset(each.id for each in self._large() if has_key(each)) - copied
         self.planner = Planner(self.surface, self.tenancy, self.insiders, self.stage, copied, counting, large)
         self.filling = to_fill(self.surface)
+        self.attempts = Attempts(self.connection, self._claims)
         self._solve()
         before = self._plant()
         attacker = Attacker(
@@ -84,23 +110,24 @@ class Proof:
             frozenset(self.borrowed),
             self.own,
         )
-        attacks = attacker.attacks()
-        wanted = list(rights(attacker, read_snapshot() if self.final else {}))
-        caller = self._caller(attacker)
-        outsiders, insiders = caller.outsiders(), caller.insiders()
-        effects = caller.effects() if self.clone else []
-        tries = [*attacks, *effects, *(attempt for right in wanted for attempt in right.attempts)]
-        outcomes, answers = self._attack(tries, [*outsiders, *outsiders, *insiders])
-        results = dict(zip(map(id, tries), outcomes, strict=True))
-        size = len(outsiders)
+        return self._judge(attacker, before, self._attack(attacker))
+
+    def _judge(self, attacker: Attacker, before: list[str], tried: "Tried") -> Report:
+        size = len(tried.outsiders)
         leaks, unjudged = judge_calls(
-            caller, outsiders, before, answers[:size], answers[size : 2 * size], insiders, answers[2 * size :]
+            tried.caller,
+            tried.outsiders,
+            before,
+            tried.answers[:size],
+            tried.answers[size : 2 * size],
+            tried.insiders,
+            tried.answers[2 * size :],
         )
-        found = [*leaks_of(attacks, effects, wanted, results), *privileges.granted(attacker)]
+        found = [*leaks_of(tried.attacks, tried.effects, tried.wanted, tried.results), *privileges.granted(attacker)]
         known = {(each.table, each.role, each.verb, each.actor) for each in found}
         leaks = [*found, *(each for each in leaks if (each.table, each.role, each.verb, each.actor) not in known)]
-        unjudged = [*privileges.unjudged(attacker), *undecided(attacks, wanted, results), *unjudged]
-        return self._report(len(attacks) + len(outsiders) + len(effects), leaks, wanted, unjudged, results)
+        missing = undecided(tried.attacks, tried.wanted, tried.results)
+        return self._report(tried, leaks, [*privileges.unjudged(attacker), *missing, *unjudged])
 
     def _facts(self) -> Surface:
         sealed = "{" + ",".join(self.insiders.sealed) + "}"
@@ -114,6 +141,7 @@ class Proof:
                 "set local search_path = ''",
                 facts,
                 PATH,
+                BY_INDEX,
             ]
         )
         cursor = self.connection.execute(script.encode())
@@ -132,35 +160,44 @@ class Proof:
     def _solve(self) -> None:
         unfilled = [each for each in self._people() if each not in self.filling]
         questions = self.planner.questions([*self.filling, *unfilled])
-        row = self.connection.execute("select pg_temp.solve(%s)", (Jsonb(questions),)).fetchone()
-        self.planner.solved = row[0] if row else {}
+        with self.connection.pipeline():
+            asked = [
+                self.connection.execute("select pg_temp.solve(%s)", (Jsonb(part),))
+                for part in parts(questions, QUESTIONS)
+            ]
+        solved: dict[str, Any] = {"columns": {}, "rows": {}}
+        for (answer,) in (row for each in asked for row in each.fetchall()):
+            solved["columns"] |= answer["columns"]
+            solved["rows"] |= answer["rows"]
+        self.planner.solved = solved
         self.planner.pins.clear()  # now without values that do not fit
 
     def _plant(self) -> list[str]:
         """Make the rows, and observe the outsiders' answers before the victim's are there."""
-        others: list[Row] = []
-        for organization in (self.stage.outsider, self.stage.neighbour):
-            others += self._rows_of(organization)
-        victims = self._rows_of(self.stage.victim)
-        caller = self._caller(None)
+        others = self.stage.outsider, self.stage.neighbour
         with self.connection.pipeline():
             for statement in self._silenced():
                 # Not among the preparations: where it fails, nothing may go on.
                 self.connection.execute(statement.encode())
             self.connection.execute("select pg_temp.prepare(%s)", (Jsonb(self._preparations()),))
-            planted = self.connection.execute("select * from pg_temp.plant(%s)", (self._statements(others),))
+            made = [self._make(part) for each in others for part in parts(self._rows_of(each), ROWS)]
             own = self.connection.execute("select pg_temp.count_rows(%s)", (Jsonb(self._outsiders_rows()),))
-            observed = self._observe(caller.outsiders())
-            made = self.connection.execute("select * from pg_temp.plant(%s)", (self._statements(victims),))
+            victims = list(self._rows_of(self.stage.victim))
+            observed = self.attempts.observe(self._caller(None).outsiders())
+            made += [self._make(part) for part in parts(victims, ROWS)]
             seen = self.connection.execute("select * from pg_temp.plant(%s)", (self._views(),))
-        self._take(others, planted.fetchall())
-        self._take(victims, made.fetchall())
+        for rows, results in made:
+            self._take(rows, results.fetchall())
         counted = own.fetchone()
         self.own = {int(relation): number for relation, number in (counted[0] if counted else {}).items() if number}
         for (relation, organization), (_, row, _) in zip(self._viewed(), seen.fetchall(), strict=True):
             if row is not None:
                 self.rows[relation.id, organization.id].append(row)
         return [str(answer) for (answer,) in observed.fetchall()]
+
+    def _make(self, rows: list[Row]) -> tuple[list[Row], psycopg.Cursor[Any]]:
+        plan = Jsonb(list(batches(rows)))
+        return rows, self.connection.execute("select * from pg_temp.plant(%s)", (plan,))
 
     def _preparations(self) -> list[str]:
         """Copies of tables, and keys to accounts that need not be there before the end."""
@@ -209,11 +246,12 @@ class Proof:
         names = self.insiders.tenant["table"], self.insiders.members["table"]
         return [each for name in names if (each := self.surface.named(name))]
 
-    def _rows_of(self, organization: Organization) -> list[Row]:
-        found = list(self.planner.people(organization))
+    def _rows_of(self, organization: Organization) -> Iterator[Row]:
+        yield from self.planner.people(organization)
         for relation in self.filling:
-            found += self.planner.rows(relation, organization)
-        return [*found, *self._sign_up()] if organization is self.stage.victim else found
+            yield from self.planner.rows(relation, organization)
+        if organization is self.stage.victim:
+            yield from self._sign_up()
 
     def _sign_up(self) -> list[Row]:
         """The account without an organization signs up, claiming to belong to the victim's."""
@@ -236,9 +274,6 @@ class Proof:
         found = (name for text in (*policies, *sources) for name in CLAIMS.findall(text))
         return list(dict.fromkeys(["organization_id", *(name for name in found if name not in RESERVED)]))
 
-    def _statements(self, rows: Sequence[Row]) -> Jsonb:
-        return Jsonb([list(each.statements) for each in rows])
-
     def _viewed(self) -> list[tuple[Relation, Organization]]:
         """Views that rows can be written through, for the victim."""
         return [
@@ -252,7 +287,7 @@ class Proof:
         for relation, organization in self._viewed():
             condition = f"{quoted(self.tenancy.columns[relation.id])} = {literal(organization.id)}"
             statements.append([f"select to_jsonb(t) from {relation.qualified} t where {condition} limit 1"])  # noqa: S608
-        return Jsonb(statements)
+        return Jsonb([{"together": None, "each": statements}])
 
     def _take(self, rows: Sequence[Row], results: Sequence[tuple[str, Any, int]]) -> None:
         for row, (outcome, made, turn) in zip(rows, results, strict=True):
@@ -275,40 +310,28 @@ class Proof:
         ]
         return Caller(self.surface, plain, known)
 
-    def _actor(self, actor: Actor) -> int:
-        return self.actors.setdefault(actor, len(self.actors))
-
-    def _requests(self) -> Jsonb:
-        return Jsonb([{"role": each.role, "settings": each.settings(self._claims)} for each in self.actors])
-
-    def _observe(self, observations: Sequence[Observation]) -> psycopg.Cursor[Any]:
-        queries = [{"actor": self._actor(each.actor), "statement": each.statement} for each in observations]
-        return self.connection.execute("select * from pg_temp.observe(%s, %s)", (self._requests(), Jsonb(queries)))
-
-    def _attack(self, tries: Sequence[Attack], observations: Sequence[Observation]) -> tuple[list[str], list[str]]:
-        attacks = [
-            {
-                "actor": self._actor(each.actor),
-                "statement": each.statement,
-                "read_only": each.read_only,
-                "own": each.own,
-                "watch": each.watch,
-                "keeps": not each.verb.startswith("delete"),
-                "immediate": each.immediate,
-                "enough": sorted(each.allowed) if each.right else None,
-                "right": each.right,
-            }
-            for each in tries
-        ]
-        ids = [each.id for each in self.stage.organizations]
+    def _attack(self, attacker: Attacker) -> "Tried":
+        """Try everything."""
+        attacks: list[Attack] = []
+        done: list[psycopg.Cursor[Any]] = []
+        watched, organizations = self._watched(), [each.id for each in self.stage.organizations]
         with self.connection.pipeline():
             self.connection.execute("select pg_temp.prepare(%s)", (Jsonb(self._copied_rows()),))
-            done = self.connection.execute(
-                "select * from pg_temp.run(%s, %s, %s, %s::uuid[], %s)",
-                (self._requests(), Jsonb(attacks), Jsonb(self._watched()), ids, self._members()),
-            )
-            answers = self._observe(observations)
-        return [str(row[0]) for row in done.fetchall()], [str(row[0]) for row in answers.fetchall()]
+            self.attempts.watch(watched, organizations, self._members())
+            for part in parts(attacker.attacks(), PART):
+                attacks += part
+                done.append(self.attempts.run(part, watched))
+            wanted = list(rights(attacker, read_snapshot() if self.final else {}))
+            caller = self._caller(attacker)
+            effects = caller.effects() if self.clone else []
+            others = [*effects, *(attempt for right in wanted for attempt in right.attempts)]
+            done.append(self.attempts.run(others, watched))
+            outsiders, insiders = caller.outsiders(), caller.insiders()
+            observed = self.attempts.observe([*outsiders, *outsiders, *insiders])
+        outcomes = [str(row[0]) for each in done for row in each.fetchall()]
+        results = dict(zip(map(id, [*attacks, *others]), outcomes, strict=True))
+        answers = [str(row[0]) for row in observed.fetchall()]
+        return Tried(attacks, effects, wanted, results, caller, outsiders, insiders, answers)
 
     def _copied_rows(self) -> list[str]:
         statements = []
@@ -353,23 +376,16 @@ class Proof:
     def _large(self) -> list[Relation]:
         return privileges.large_and_unindexed(self.surface, dict(self.tenancy.columns), LARGE)
 
-    def _report(
-        self,
-        attacks: int,
-        leaks: Sequence[Finding],
-        wanted: Sequence[Right],
-        unjudged: Sequence[Finding],
-        results: dict[int, str],
-    ) -> Report:
+    def _report(self, tried: "Tried", leaks: Sequence[Finding], unjudged: Sequence[Finding]) -> Report:
         left, used = take_out(self.entries, leaks)
         open_questions, more = take_out(self.entries, unjudged)
         idle = [each for each in self.entries if each not in used | more]
         if self.final and not self.clone:
             open_questions += unused(idle)
         return Report(
-            attacks,
+            len(tried.attacks) + len(tried.outsiders) + len(tried.effects),
             grouped(left),
-            grouped(lockouts(wanted, results)),
+            grouped(lockouts(tried.wanted, tried.results)),
             grouped(open_questions),
             tuple(str(each) for each in self.entries if each in used | more),
             tuple(self._notes()),

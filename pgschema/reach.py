@@ -54,6 +54,19 @@ class Reach:
         return relation.id in self.writers
 
 
+@dataclass(frozen=True)
+class Source:
+    """What the source of a function names: functions called, tables written, and whether it makes SQL itself."""
+
+    called: frozenset[str]
+    written: frozenset[str]
+    dynamic: bool
+
+    def reaches(self, names: set[str], tables: set[str], *, dynamic: bool) -> bool:
+        """Whether it calls one of the functions or writes one of the tables, or may by dynamic SQL."""
+        return (dynamic and self.dynamic) or bool(self.called & names or self.written & tables)
+
+
 def read_reach(surface: Surface) -> Reach:
     """Follow calls by name from everything that reaches outside or moves a sequence."""
     names = {name.lower() for name in COUNTING}
@@ -66,10 +79,11 @@ def read_reach(surface: Surface) -> Reach:
     # Dynamic SQL may do anything that there is to do.
     dynamic = bool(unsafe or tables or surface.sequences)
     writers: set[int] = set()
+    sources = [(each, _read(each)) for each in surface.functions if each.member is None and not each.supabase]
     while True:
         before = len(unsafe), len(writers)
-        for each in surface.functions:
-            if each.id not in unsafe and each.member is None and _reaches(each, names, tables, dynamic=dynamic):
+        for each, source in sources:
+            if each.id not in unsafe and source.reaches(names, tables, dynamic=dynamic):
                 unsafe.add(each.id)
                 names.add(each.name.lower())
         for relation in surface.relations.values():
@@ -105,14 +119,11 @@ def _outward(function: Function) -> bool:
     )
 
 
-def _reaches(function: Function, names: set[str], tables: set[str], *, dynamic: bool) -> bool:
-    if function.supabase:
-        return False
-    if dynamic and DYNAMIC.search(function.source):
-        return True
-    called = {name.lower() for name in CALL.findall(function.source)}
-    written = {name.lower() for name in WRITE.findall(function.source)}
-    return bool(called & names or written & tables)
+def _read(function: Function) -> "Source":
+    source = function.source
+    called = frozenset(name.lower() for name in CALL.findall(source))
+    written = frozenset(name.lower() for name in WRITE.findall(source))
+    return Source(called, written, DYNAMIC.search(source) is not None)
 
 
 def _readers(relations: Iterable[Relation], unsafe: set[int]) -> frozenset[int]:

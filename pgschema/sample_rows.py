@@ -13,6 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from pgschema.inserts import Row, Values, answering, cells, insert_into, place
 from pgschema.insiders import Insiders
 from pgschema.migrations import SQL
 from pgschema.sample_checks import Bound, components, read_checks
@@ -26,18 +27,6 @@ MOST_VARIANTS = 24
 MINIMAL, FULL, SPARE = "minimal", "full", "spare"
 PLACEHOLDER = re.compile(r"(?<!:):(organization|account|number)\b")
 SAFE_DEFAULT = re.compile(r"^[^(]*$|^(?:now|CURRENT_\w+|gen_random_uuid|clock_timestamp|timezone|'.*'::\w+)\(?.*\)?$")
-
-Values = dict[str, str | None]
-
-
-@dataclass(frozen=True)
-class Row:
-    """One row to make: in whose name, which variant, and the INSERT statements to try in turn."""
-
-    relation: Relation
-    organization: Organization
-    variant: str
-    statements: tuple[str, ...]
 
 
 @dataclass
@@ -65,10 +54,11 @@ class Planner:
     made: dict[tuple[int, str, str], Values] = field(default_factory=dict)
     bound: dict[int, Bound] = field(default_factory=dict)
     pins: dict[int, Mapping[str, Mapping[str, str]]] = field(default_factory=dict)
+    sorted: dict[int, tuple[list[Column], list[Column]]] = field(default_factory=dict)
 
-    def questions(self, relations: Sequence[Relation]) -> list[dict[str, Any]]:
+    def questions(self, relations: Sequence[Relation]) -> Iterator[dict[str, Any]]:
         """What the server has to decide before rows can be planned, per table."""
-        return [question for each in relations if (question := self._question(each))]
+        return (question for each in relations if (question := self._question(each)))
 
     def variants(self, relation: Relation, organization: Organization) -> list[str]:
         """The rows that an organization gets in a table."""
@@ -85,26 +75,24 @@ class Planner:
         row: Values = {}
         if not turn:
             self.made[place] = row
-        for column in relation.columns:
-            if not column.generated and self._is_key(relation, column):
-                row[column.name] = self._key(relation, column, place, turn)
+        keys, others = self._columns(relation)
+        for column in keys:
+            row[column.name] = self._key(relation, column, place, turn)
         tenant = self.tenancy.column(relation)
         if tenant:
             row[tenant] = organization.id
         together = self._together(relation, variant)
-        for column in relation.columns:
-            if not column.generated and column.name not in row:
-                self._fill(row, relation, column, variant, together, turn)
+        given = {**self._pinned(relation).get(variant, {}), **_with_digits(together, self.number)}
+        for column in others:
+            if column.name in given:
+                row.setdefault(column.name, given[column.name])
+            elif column.name not in row and self._wanted(column, variant):
+                self._fill(row, relation, column, turn)
         for key in relation.keys:
             self._refer(row, relation, key, organization, variant, together)
         if not turn:
             self._known(row, relation, organization)
         return row
-
-    def insert(self, relation: Relation, values: Values) -> str:
-        """The statement that makes a row and answers with it."""
-        into = place(relation, self.copied)
-        return f"{insert_into(relation, into, values)} returning to_jsonb({quoted(relation.name)}.*)"
 
     def rows(self, relation: Relation, organization: Organization) -> Iterator[Row]:
         """All rows of an organization in a table."""
@@ -114,11 +102,12 @@ class Planner:
             yield Row(relation, organization, MINIMAL, (self._from_file(text, relation, organization),))
             return
         for variant in self.variants(relation, organization):
-            turns = range(3) if variant == MINIMAL and self._rotates(relation) else range(1)
-            made = [self.values(relation, organization, variant, turn) for turn in turns]
-            statements = [self.insert(relation, each) for each in made]
-            statements += self._borrowed(relation, made[0]) if relation.id not in self.copied else []
-            yield Row(relation, organization, variant, tuple(statements))
+            first = self.values(relation, organization, variant)
+            turns = (1, 2) if variant == MINIMAL and self._rotates(relation) else ()
+            others = [self._insert(relation, self.values(relation, organization, variant, turn)) for turn in turns]
+            if relation.id not in self.copied:
+                others += self._borrowed(relation, first)
+            yield self._row(relation, organization, variant, first, others)
 
     def people(self, organization: Organization) -> Iterator[Row]:
         """The organization itself and its members."""
@@ -129,11 +118,23 @@ class Planner:
         row = self.values(tenant, organization, "itself")
         if organization is self.stage.neighbour:
             row |= self.insiders.tenant["closed"]
-        yield Row(tenant, organization, "itself", (self.insert(tenant, row),))
+        yield self._row(tenant, organization, "itself", row)
         for role, account in organization.accounts.items():
             row = self.values(members, organization, role)
             row |= {self.insiders.members["account"]: account, **self.insiders.member_columns(role)}
-            yield Row(members, organization, role, (self.insert(members, row),))
+            yield self._row(members, organization, role, row)
+
+    def _row(
+        self, relation: Relation, organization: Organization, variant: str, values: Values, others: Sequence[str] = ()
+    ) -> Row:
+        """A row of such values; the other statements are for when it cannot be made."""
+        into, given = place(relation, self.copied), cells(relation, values)
+        first = answering(relation, insert_into(into, given))
+        return Row(relation, organization, variant, (first, *others), into, given)
+
+    def _insert(self, relation: Relation, values: Values) -> str:
+        """The statement that makes a row and answers with it."""
+        return answering(relation, insert_into(place(relation, self.copied), cells(relation, values)))
 
     def _rotates(self, relation: Relation) -> bool:
         """Whether a key has to take its turn among few values, one of which may be taken."""
@@ -154,7 +155,7 @@ class Planner:
         )
         own = literal(values[name])
         other = f"(select id from auth.users order by id offset {self.number % 3} limit 1)"
-        return [made_by_trigger, self.insert(relation, values).replace(f"{own}::uuid", other)]
+        return [made_by_trigger, self._insert(relation, values).replace(f"{own}::uuid", other)]
 
     def _from_file(self, text: str, relation: Relation, organization: Organization) -> str:
         self.number += 1
@@ -164,7 +165,7 @@ class Planner:
             "number": str(self.number),
         }
         statement = PLACEHOLDER.sub(lambda found: literal(given[found[1]]), text).strip().rstrip(";")
-        return f"{statement} returning to_jsonb({quoted(relation.name)}.*)"
+        return answering(relation, statement)
 
     def _question(self, relation: Relation) -> dict[str, Any] | None:
         single, several = self._bound(relation)
@@ -246,6 +247,14 @@ class Planner:
         keys = [key for other in self.surface.relations.values() for key in other.keys]
         return frozenset((key.target, name) for key in keys for name in key.theirs)
 
+    def _columns(self, relation: Relation) -> tuple[list[Column], list[Column]]:
+        """The columns that can be set: keys, and the others."""
+        if relation.id not in self.sorted:
+            columns = [each for each in relation.columns if not each.generated]
+            keys = [each for each in columns if self._is_key(relation, each)]
+            self.sorted[relation.id] = keys, [each for each in columns if each not in keys]
+        return self.sorted[relation.id]
+
     def _is_key(self, relation: Relation, column: Column) -> bool:
         return column.name in relation.unique_columns or (relation.id, column.name) in self._referred or column.counted
 
@@ -278,26 +287,15 @@ class Planner:
             return own_digits(marked[0], self.number)
         return fitting[(self.number + turn) % len(fitting)] if fitting else None
 
-    def _fill(
-        self,
-        row: Values,
-        relation: Relation,
-        column: Column,
-        variant: str,
-        together: Mapping[str, str | None],
-        turn: int,
-    ) -> None:
-        pinned = self._pinned(relation).get(variant, {})
-        fitting = self._fitting(relation, column)
-        if column.name in together:
-            row[column.name] = _marked(together[column.name], self.number)
-        elif column.name in pinned:
-            row[column.name] = pinned[column.name]
-        elif variant == FULL or (column.required and not column.default) or _called(column):
-            if fitting:
-                row[column.name] = own_digits(fitting[turn % len(fitting)], self.number)
-            elif column.required:
-                row[column.name] = None
+    def _wanted(self, column: Column, variant: str) -> bool:
+        """Whether a row sets the column where nothing says to what."""
+        return variant == FULL or (column.required and not column.default) or _called(column)
+
+    def _fill(self, row: Values, relation: Relation, column: Column, turn: int) -> None:
+        if fitting := self._fitting(relation, column):
+            row[column.name] = own_digits(fitting[turn % len(fitting)], self.number)
+        elif column.required:
+            row[column.name] = None
 
     def _refer(
         self,
@@ -350,21 +348,6 @@ class Planner:
             row["name"] = f"{organization.id}/isolation-{self.number}.txt"
 
 
-def place(relation: Relation, copied: frozenset[int]) -> str:
-    """Where statements find the table: itself, or its copy without triggers."""
-    return f"pg_temp.{quoted(relation.name)}" if relation.id in copied else relation.qualified
-
-
-def insert_into(relation: Relation, into: str, values: Mapping[str, str | None]) -> str:
-    """An INSERT of one row, which sets identity columns too."""
-    types = {column.name: column.type for column in relation.columns}
-    if not values:
-        return f"insert into {into} default values"
-    names = ", ".join(quoted(name) for name in values)
-    given = ", ".join(f"{literal(value)}::{types[name]}" for name, value in values.items())
-    return f"insert into {into} ({names}) overriding system value values ({given})"
-
-
 def rows_file(relation: Relation, folder: Path | None = None) -> str | None:
     """The hand-written INSERT for a table whose rows cannot be made from the catalog."""
     path = (folder or ROWS) / f"{relation.short}.sql"
@@ -415,5 +398,6 @@ def _called(column: Column) -> bool:
     return bool(column.default) and not SAFE_DEFAULT.match(column.default or "")
 
 
-def _marked(value: str | None, number: int) -> str | None:
-    return None if value is None else own_digits(value, number)
+def _with_digits(values: Mapping[str, str | None], number: int) -> Values:
+    """Values with the digits of one row."""
+    return {name: None if value is None else own_digits(value, number) for name, value in values.items()}

@@ -140,6 +140,11 @@ class Relation:
         return self._by_name.get(name)
 
     @cached_property
+    def column_types(self) -> Mapping[str, str]:
+        """The type of each column, by its name."""
+        return {each.name: each.type for each in self.columns}
+
+    @cached_property
     def _by_name(self) -> Mapping[str, Column]:
         return {each.name: each for each in self.columns}
 

@@ -109,35 +109,71 @@ begin
 end
 $$;
 
--- Makes rows; of each row's statements the first that works. Answers the row, or why it could not be made.
+-- Makes rows in batches: with the one statement that makes them all, else one by one. Answers for each row what was
+-- made, or why it could not be, and which of its statements was the last.
 create function pg_temp.plant(plan jsonb) returns table (outcome text, made jsonb, turn integer) language plpgsql as $$
 declare
-  statements jsonb; statement text; named text;
+  batch jsonb; statements jsonb; rows jsonb;
 begin
   set constraints all deferred;
-  for statements in select jsonb_array_elements(plan) loop
-    made := null;
-    outcome := '';
-    turn := 0;
-    for statement in select jsonb_array_elements_text(statements) loop
-      turn := turn + 1;
-      begin
-        execute statement into made;
-        if made is not null then
-          outcome := '';
-          exit;
-        end if;
-      exception
-      when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
-      when others then
-        -- A name is enough: details hold values.
-        get stacked diagnostics named = constraint_name;
-        if turn = 1 then
-          outcome := concat_ws(' ', sqlstate, nullif(named, ''));
-        end if;
-      end;
+  for batch in select jsonb_array_elements(plan) loop
+    rows := pg_temp.made_together(batch ->> 'together', jsonb_array_length(batch -> 'each'));
+    if rows is not null then
+      return query select '', row, 1 from jsonb_array_elements(rows) row;
+      continue;
+    end if;
+    for statements in select jsonb_array_elements(batch -> 'each') loop
+      return query select * from pg_temp.made_first(statements);
     end loop;
-    return next;
+  end loop;
+end
+$$;
+
+-- The rows that one statement makes, or null where it fails or does not make all.
+create function pg_temp.made_together(statement text, expected integer) returns jsonb language plpgsql as $$
+declare
+  rows jsonb;
+begin
+  if statement is null then
+    return null;
+  end if;
+  execute statement into rows;
+  if jsonb_array_length(rows) is distinct from expected then
+    raise exception using errcode = 'ROWS0';
+  end if;
+  return rows;
+exception
+when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+when others then
+  return null;
+end
+$$;
+
+-- Of the statements that may make a row, the first that works.
+create function pg_temp.made_first(statements jsonb, out outcome text, out made jsonb, out turn integer)
+language plpgsql as $$
+declare
+  statement text; named text;
+begin
+  outcome := '';
+  turn := 0;
+  for statement in select jsonb_array_elements_text(statements) loop
+    turn := turn + 1;
+    begin
+      execute statement into made;
+      if made is not null then
+        outcome := '';
+        exit;
+      end if;
+    exception
+    when lock_not_available or deadlock_detected then raise;  -- which says nothing about isolation
+    when others then
+      -- A name is enough: details hold values.
+      get stacked diagnostics named = constraint_name;
+      if turn = 1 then
+        outcome := concat_ws(' ', sqlstate, nullif(named, ''));
+      end if;
+    end;
   end loop;
 end
 $$;
@@ -214,6 +250,7 @@ $$;
 
 -- Makes pg_temp.state(number), whose queries keep their plans for all attempts: the digests of the rows that each
 -- organization of the check has in one of the tables watched, {organization: digest}; with 0, that of the members.
+-- Remembers what they are before the first attempt.
 create function pg_temp.watch(watched jsonb, organizations uuid[], members text) returns void language plpgsql as $$
 declare
   cases text;
@@ -223,7 +260,7 @@ begin
       || ' from %3$s t where %2$s = any (%4$L::%5$s[]) group by 1) s);',
       at, fact ->> 'tenant', fact ->> 'name', organizations, fact ->> 'type'), chr(10))
     into cases from jsonb_array_elements(watched) with ordinality w(fact, at);
-  execute format('create or replace function pg_temp.state(integer) returns jsonb language plpgsql as %L', format(
+  execute format('create function pg_temp.state(integer) returns jsonb language plpgsql as %L', format(
     '#variable_conflict use_column%sbegin case $1 when 0 then return to_jsonb((%s)); %s end case; end',
     chr(10), coalesce(members, 'select null::text'), cases));
 end
@@ -301,32 +338,34 @@ end
 $$;
 
 -- Runs attacks in turn. Each is {actor, statement, read_only, own, watch, keeps, right, enough}; actors are {role,
--- settings}. Of attempts at one right those after the first that is `enough` are left out, with an empty outcome.
-create function pg_temp.run(actors jsonb, attacks jsonb, watched jsonb, organizations uuid[], members text)
+-- settings}, and `enough` numbers a list of outcomes. Of attempts at one right those after the first that is enough are
+-- left out, with an empty outcome.
+create function pg_temp.run(actors jsonb, attacks jsonb, enough jsonb, watched jsonb)
 returns setof text language plpgsql as $$
 declare
-  each jsonb; actor jsonb; before jsonb[]; known jsonb; kept text := 'none'; outcome text; acting text := '';
+  each record; before jsonb[]; known jsonb; kept integer := -1; outcome text; acting integer := -1;
   tables oid[] := array(select (fact ->> 'id')::oid from jsonb_array_elements(watched) fact);
   names text[] := array(select fact ->> 'name' from jsonb_array_elements(watched) fact);
 begin
-  perform pg_temp.watch(watched, organizations, members);
-  before := array(select pg_temp.state(at) from generate_subscripts(tables, 1) at);
-  known := pg_temp.state(0);
-  for each in select jsonb_array_elements(attacks) loop
-    if each ->> 'right' = kept then
+  if jsonb_path_exists(attacks, '$[*] ? (@.watch == true)') then
+    before := array(select pg_temp.state(at) from generate_subscripts(tables, 1) at);
+    known := pg_temp.state(0);
+  end if;
+  for each in select * from jsonb_to_recordset(attacks) a(actor integer, statement text, read_only boolean, own text,
+    watch boolean, keeps boolean, immediate text, enough integer, "right" integer)
+  loop
+    if each.right = kept then
       return next '';
       continue;
     end if;
-    if each ->> 'actor' <> acting then
-      acting := each ->> 'actor';
-      actor := actors -> acting::integer;
-      perform set_config(key, value, true) from jsonb_each_text(actor -> 'settings');
+    if each.actor <> acting then
+      acting := each.actor;
+      perform set_config(key, value, true) from jsonb_each_text(actors -> acting -> 'settings');
     end if;
-    outcome := pg_temp.attack(actor ->> 'role', each ->> 'statement', (each ->> 'read_only')::boolean,
-      each ->> 'immediate', case when (each ->> 'watch')::boolean then tables end, names, before,
-      each ->> 'own', case when (each ->> 'keeps')::boolean then known end);
-    if each -> 'enough' ? outcome then
-      kept := each ->> 'right';
+    outcome := pg_temp.attack(actors -> acting ->> 'role', each.statement, each.read_only, each.immediate,
+      case when each.watch then tables end, names, before, each.own, case when each.keeps then known end);
+    if enough -> each.enough ? outcome then
+      kept := each.right;
     end if;
     return next outcome;
   end loop;

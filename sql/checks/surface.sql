@@ -1,7 +1,7 @@
 -- What the isolation check has to know about a database, as rows (kind, fact): relations, functions, types, sequences,
 -- schemas, publications, settings. Run it with an empty search_path, so that names in expressions are qualified.
 -- %(sealed)s names schemas that no role of the API may look into.
-with api as (
+with recursive api as (
   select oid, rolname from pg_catalog.pg_roles where rolname in ('anon', 'authenticated', 'service_role')
 ),
 setting as (
@@ -99,6 +99,15 @@ read as (
       as relations,
     jsonb_agg(distinct refobjid::bigint) filter (where refclassid = 'pg_catalog.pg_proc'::regclass) as functions
   from source group by reader
+),
+-- The types of columns and arguments, and what these are made of.
+used as (
+  select oid from pg_catalog.pg_type
+  where oid in (select atttypid from pg_catalog.pg_attribute where attrelid in (select oid from relation))
+    or typnamespace in (select oid from space)
+    or oid in (select unnest(proargtypes::oid[]) from pg_catalog.pg_proc where pronamespace in (select oid from space))
+  union
+  select part from used join pg_catalog.pg_type t using (oid), unnest(array[t.typelem, t.typbasetype]) part
 )
 select 'relation' as kind, jsonb_build_object(
   'id', r.oid::bigint, 'schema', r.nspname, 'name', r.relname, 'kind', r.relkind, 'exposed', r.exposed,
@@ -152,11 +161,7 @@ select 'type', jsonb_build_object('id', t.oid::bigint, 'name', format_type(t.oid
   'attributes', (select count(*) from pg_catalog.pg_attribute a
     where a.attrelid = t.typrelid and t.typrelid <> 0 and a.attnum > 0 and not a.attisdropped),
   'relation', t.typrelid::bigint)
-from pg_catalog.pg_type t
-where t.oid in (select atttypid from pg_catalog.pg_attribute where attrelid in (select oid from relation))
-  or t.typnamespace in (select oid from space)
-  or t.oid in (select unnest(proargtypes::oid[]) from pg_catalog.pg_proc where pronamespace in (select oid from space))
-  or t.typnamespace = 'pg_catalog'::regnamespace and t.typtype in ('b', 'r') and t.typrelid = 0
+from pg_catalog.pg_type t join used using (oid)
 union all
 -- A sequence of an identity column is nobody's but the column's.
 select 'sequence', jsonb_build_object('schema', s.nspname, 'name', c.relname,
@@ -173,7 +178,7 @@ select 'counted', to_jsonb(c.relname)
 from pg_catalog.pg_class c join space s on s.oid = c.relnamespace
 where c.relkind in ('r', 'p') and exists (select from pg_catalog.pg_attribute a
     left join pg_catalog.pg_attrdef d on d.adrelid = a.attrelid and d.adnum = a.attnum
-  where a.attrelid = c.oid and (a.attidentity <> '' or pg_get_expr(d.adbin, d.adrelid) ~ 'nextval'))
+  where a.attrelid = c.oid and (a.attidentity <> '' or a.atthasdef and pg_get_expr(d.adbin, d.adrelid) ~ 'nextval'))
 union all
 select 'schema', jsonb_build_object('name', nspname, 'exposed', declared or usable, 'sealed', sealed,
   'creators', (select coalesce(jsonb_agg(rolname), '[]') from api where has_schema_privilege(api.oid, space.oid, 'CREATE')))
