@@ -4,20 +4,42 @@ The connection is in pipeline mode, so that the next part is planned while the s
 """
 
 import itertools
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import psycopg
 from psycopg.types.json import Jsonb
 
-from pgschema.calls import Observation
+from pgschema.calls import Caller, Observation
+from pgschema.controls import Right
 from pgschema.isolation_cases import Attack
 from pgschema.stage import Actor
 
 PART = 120  # attempts, which keep the server busy for longer than planning the next ones takes
 
 Item = TypeVar("Item")
+
+
+@dataclass(frozen=True)
+class Tried:
+    """What was tried, and what came of it.
+
+    Attributes:
+        attacks, effects, wanted: attempts, see `leaks_of`.
+        results: `id` of an attempt -> its outcome.
+        caller, outsiders, insiders: the queries.
+        answers: of the outsiders, of the outsiders again, and of the insiders.
+    """
+
+    attacks: Sequence[Attack]
+    effects: Sequence[Attack]
+    wanted: Sequence[Right]
+    results: Mapping[int, str]
+    caller: Caller
+    outsiders: Sequence[Observation]
+    insiders: Sequence[Observation]
+    answers: Sequence[str]
 
 
 def parts(items: Iterable[Item], size: int) -> Iterator[list[Item]]:

@@ -3,8 +3,8 @@
 import json
 import re
 from collections import defaultdict
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import cached_property
 from typing import Any
 
@@ -13,17 +13,18 @@ from psycopg.types.json import Jsonb
 
 from pgschema import privileges
 from pgschema.allowed import read_allowed, take_out, unused
-from pgschema.attempts import PART, Attempts, parts
-from pgschema.calls import Caller, Observation
+from pgschema.attempts import PART, Attempts, Tried, parts
+from pgschema.calls import Caller
 from pgschema.catalog import read_snapshot
-from pgschema.controls import Right, rights
+from pgschema.controls import rights
+from pgschema.filling import to_fill
 from pgschema.inserts import Row, batches, place
 from pgschema.insiders import read_insiders
 from pgschema.isolation_cases import Attack, Attacker
 from pgschema.migrations import SQL
 from pgschema.reach import Reach, read_reach
 from pgschema.report import Finding, Report, grouped
-from pgschema.sample_rows import Planner, to_fill
+from pgschema.sample_rows import Planner
 from pgschema.shadow import copy, copy_rows, count_on_insert, has_key, to_copy
 from pgschema.stage import Organization, Stage
 from pgschema.surface import VIEWS, Relation, Surface, literal, query, quoted
@@ -39,27 +40,6 @@ LARGE = 100_000
 QUESTIONS, ROWS = 6, 40  # tables asked about, and rows made, at a time
 # Parts of every token, which nobody chooses.
 RESERVED = frozenset({"sub", "role", "user_metadata", "app_metadata"})
-
-
-@dataclass(frozen=True)
-class Tried:
-    """What was tried, and what came of it.
-
-    Attributes:
-        attacks, effects, wanted: attempts, see `leaks_of`.
-        results: `id` of an attempt -> its outcome.
-        caller, outsiders, insiders: the queries.
-        answers: of the outsiders, of the outsiders again, and of the insiders.
-    """
-
-    attacks: Sequence[Attack]
-    effects: Sequence[Attack]
-    wanted: Sequence[Right]
-    results: Mapping[int, str]
-    caller: Caller
-    outsiders: Sequence[Observation]
-    insiders: Sequence[Observation]
-    answers: Sequence[str]
 
 
 class Proof:
@@ -112,7 +92,7 @@ class Proof:
         )
         return self._judge(attacker, before, self._attack(attacker))
 
-    def _judge(self, attacker: Attacker, before: list[str], tried: "Tried") -> Report:
+    def _judge(self, attacker: Attacker, before: list[str], tried: Tried) -> Report:
         size = len(tried.outsiders)
         leaks, unjudged = judge_calls(
             tried.caller,
@@ -310,7 +290,7 @@ class Proof:
         ]
         return Caller(self.surface, plain, known)
 
-    def _attack(self, attacker: Attacker) -> "Tried":
+    def _attack(self, attacker: Attacker) -> Tried:
         """Try everything."""
         attacks: list[Attack] = []
         done: list[psycopg.Cursor[Any]] = []
@@ -376,7 +356,7 @@ class Proof:
     def _large(self) -> list[Relation]:
         return privileges.large_and_unindexed(self.surface, dict(self.tenancy.columns), LARGE)
 
-    def _report(self, tried: "Tried", leaks: Sequence[Finding], unjudged: Sequence[Finding]) -> Report:
+    def _report(self, tried: Tried, leaks: Sequence[Finding], unjudged: Sequence[Finding]) -> Report:
         left, used = take_out(self.entries, leaks)
         open_questions, more = take_out(self.entries, unjudged)
         idle = [each for each in self.entries if each not in used | more]

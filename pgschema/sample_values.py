@@ -65,7 +65,8 @@ STRING = re.compile(r"'((?:[^']|'')*)'")
 NUMBER = re.compile(r"(?<![\w.'])\d+(?:\.\d+)?(?![\w.'])")
 PATTERN = re.compile(r"~(\*?) '((?:[^']|'')*)'")
 LIKE = re.compile(r"~~\*? '((?:[^']|'')*)'")
-WHOLE = re.compile(r"[-+]?\d+")
+JSON = frozenset({"jsonb", "json"})
+WHOLE, DIGIT = re.compile(r"[-+]?\d+"), re.compile(r"\d")
 DAY_NAMES = frozenset({"now", "today", "tomorrow", "yesterday", "epoch", "infinity", "-infinity", "allballs"})
 LENGTH = re.compile(r"length|cardinality|array_length", re.IGNORECASE)
 JSON_KEY = re.compile(r"(?:->>?|\?[&|]?|@>) '?([^']*)'")
@@ -86,7 +87,9 @@ def candidates(column: Column, types: Mapping[int, Type], expressions: Sequence[
     found = [*_hinted(checks, base), *_by_type(column, base, types)]
     if base and base.category == "S" and column.length:
         found = [text for text in found if len(text) <= column.length] or [MARK[-column.length :]]
-    return list(dict.fromkeys(text for text in found if _may_be(text, base)))[:LONGEST_POOL]
+    if base and (base.category in "ND" or base.name in JSON):
+        found = [text for text in found if _may_be(text, base)]
+    return list(dict.fromkeys(found))[:LONGEST_POOL]
 
 
 def listed(column: Column, types: Mapping[int, Type], expressions: Sequence[str]) -> list[str]:
@@ -104,7 +107,7 @@ def is_plain(column: Column, types: Mapping[int, Type]) -> bool:
     """Whether the candidates need no asking: a type of Postgres itself, which takes the first of them."""
     kind = types.get(column.type_id)
     return (
-        kind is not None and kind.kind == "b" and (kind.category in "SNDBT" or kind.name in {"uuid", "jsonb", "json"})
+        kind is not None and kind.kind == "b" and (kind.category in "SNDBT" or kind.name == "uuid" or kind.name in JSON)
     )
 
 
@@ -113,15 +116,13 @@ def own_digits(text: str, number: int) -> str:
     return text.replace(MARK, f"{number:06d}"[-6:])
 
 
-def _may_be(text: str, base: Type | None) -> bool:
+def _may_be(text: str, base: Type) -> bool:
     """Whether the type might read the text: one that it cannot read makes the server try all of them one by one."""
-    if base and base.name in {"smallint", "integer", "bigint"}:
+    if base.name in {"smallint", "integer", "bigint"}:
         return WHOLE.fullmatch(text) is not None
-    if base and base.category == "D":
-        return text in DAY_NAMES or any(character.isdigit() for character in text)
-    if base and base.name in {"jsonb", "json"}:
-        return _is_json(text)
-    return True
+    if base.category == "D":
+        return text in DAY_NAMES or DIGIT.search(text) is not None
+    return base.name not in JSON or _is_json(text)
 
 
 def _is_json(text: str) -> bool:
