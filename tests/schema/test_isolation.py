@@ -198,6 +198,14 @@ def test_a_hole_is_named_by_table_verb_and_role(schema: Connection, hole: str) -
     assert expected in str(report)
 
 
+def test_default_privileges_that_keep_functions_from_everybody_hide_no_leak(schema: Connection) -> None:
+    schema.execute("alter policy deals_member on deals using (true)")
+    schema.execute("alter default privileges revoke execute on functions from public")
+    told = str(check(schema))
+    assert "leak: deals: update as authenticated (member of another organization): reached a row" in told
+    assert "leak: deals: delete as authenticated (account without organization): reached a row" in told
+
+
 def test_a_member_without_access_to_its_own_rows_fails_the_check(schema: Connection) -> None:
     schema.execute("revoke select on deals from authenticated")
     report = check(schema)

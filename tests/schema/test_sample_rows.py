@@ -53,6 +53,25 @@ def test_a_table_with_such_columns_is_filled_and_judged(opened: Open, kind: str)
     assert f"leak: {kind}: delete as authenticated (account without organization): reached a row" in told
 
 
+def test_a_row_that_fails_takes_no_other_row_of_its_table_away(opened: Open) -> None:
+    table = new_table("public.steps", f"{ID}, {TENANT}, kind text not null check (kind in ('a', 'b', 'c'))")
+    trigger = """
+    create function public.refuse_b() returns trigger language plpgsql as $$
+    begin
+      if new.kind = 'b' then
+        raise 'not b';
+      end if;
+      return new;
+    end
+    $$;
+    revoke execute on function public.refuse_b() from public, anon, authenticated;
+    create trigger refuse_b before insert on public.steps for each row execute function public.refuse_b();
+    """
+    only = "alter policy steps_all on public.steps using (kind = 'c')"
+    connection = opened(Hole(0, "steps", table + trigger + CLOSED.format("steps") + ";" + only))
+    assert "leak: steps: select as authenticated (member of another organization): 1 row" in str(judge(connection))
+
+
 def test_a_label_that_this_transaction_added_is_left_out(opened: Open) -> None:
     made = "create type public.mood as enum ('calm');" + new_table("public.moods", f"{ID}, {TENANT}, mood public.mood")
     connection = opened(Hole(0, "enum", made + CLOSED.format("moods")))
