@@ -324,13 +324,8 @@ class Proof:
     def _watched(self) -> list[dict[str, Any]]:
         """Tables whose rows of other organizations must stay as they are."""
         large = {each.id for each in self._large()}
-        return [
-            {
-                "id": each.id,
-                "name": each.qualified,
-                "tenant": quoted(name),
-                "type": column.type,
-            }
+        found = [
+            {"id": each.id, "name": each.qualified, "tenant": quoted(name), "type": column.type}
             for each in self.surface.relations.values()
             if each.is_table
             and not each.parents
@@ -339,6 +334,8 @@ class Proof:
             and (name := self.tenancy.column(each))
             and (column := each.column(name))
         ]
+        # The first that changed is named in the finding: in the order of jsonb's keys, as findings always did.
+        return sorted(found, key=lambda each: (len(str(each["name"]).encode()), str(each["name"])))
 
     def _members(self) -> str | None:
         """A query for what must not change about the accounts of the check."""
