@@ -11,6 +11,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.scanner import Scanner
 
 from common.errors import OperatorError, printable
 
@@ -33,8 +34,10 @@ def read_settings_file(path: Path, if_missing: str = "Make one: clients new.") -
         OperatorError: the file cannot be read, is no YAML, or gives a key twice; names file, line and key.
     """
     text = _text(path, if_missing)
+    parser = YAML(typ="safe", pure=True)
+    parser.Scanner = _ShallowScanner
     try:
-        root = YAML(typ="safe", pure=True).compose(text)
+        root = parser.compose(text)
         content = {} if root is None else _Reader(path.name).value(root)
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -78,6 +81,22 @@ def _no_file(path: Path, if_missing: str) -> OperatorError:
 
 def _too_deep(name: str) -> OperatorError:
     return OperatorError(f"is nested deeper than {DEEPEST} levels", name, "Settings need three.")
+
+
+class _ShallowScanner(Scanner):
+    """Stops at the first `[` or `{` that is nested too deeply.
+
+    The scanner's time grows with the square of their depth: three thousand took it three seconds, and a command reads
+    its files several times. `_Reader` counts the levels of all kinds, but only after the scanner.
+
+    Raises:
+        RecursionError: at that sign; Python raises the same where a parser calls itself too often.
+    """
+
+    def fetch_flow_collection_start(self, TokenClass: Any, to_push: str) -> None:  # noqa: N803 - the library's name
+        if self.flow_level >= DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(TokenClass, to_push)
 
 
 class _Reader:

@@ -32,6 +32,8 @@ def read(folder: Path, content: str | bytes) -> object:
         ("config: {}\nconfig: {}\n", "yaml:2: config is given twice"),
         (BOMB, f"stands for more than {MOST_NODES} values"),
         ("config: " + "[" * 3000, "is nested deeper than 50 levels"),
+        ("config: " + "[" * 51 + "%", "is nested deeper than 50 levels"),
+        ("config: " + "{a: " * 51 + "%", "is nested deeper than 50 levels"),
         ("config:\n" + "- " * 3000, "is nested deeper than 50 levels"),
         ("config: &a {b: *a}", "is nested deeper than 50 levels"),
         ("#" * (LARGEST_FILE + 1), "is larger than 256 KiB"),
