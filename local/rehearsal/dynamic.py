@@ -2,7 +2,6 @@
 
 import select
 import subprocess
-import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +11,13 @@ import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from automation.limits import longest
+from local.rehearsal.forking import Program, Started, start
 from local.rehearsal.provider import Diff, Live, Provider, ProviderError, UncertainError
 from local.rehearsal.state import Resource, type_of
 from local.rehearsal.values import Properties, decode, encode
 
 HOST = Path(__file__).with_name("provider_host.py")
+PACKAGES = ("pulumi", "psycopg", "httpx", "stamina", "yaml", "ruamel.yaml", "pathspec")
 START_SECONDS = 60.0
 STOP_SECONDS = 30.0  # for the operation that it is in
 DRAIN_SECONDS = 5.0
@@ -35,7 +36,7 @@ class DynamicProvider(Provider):
 
     def __init__(self, root: Path, environment: Mapping[str, str], config: Mapping[str, str], log: Path) -> None:
         self._root, self._environment, self._config, self._log = root, environment, config, log
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: Started | None = None
         self._channel: Any = None
         self._stub: Any = None
         self._connecting = threading.Lock()
@@ -44,16 +45,8 @@ class DynamicProvider(Provider):
     def start(self, address: str, lock: int | None) -> None:
         """Start the server; `address` is the engine's, `lock` the descriptor that the server keeps open."""
         with self._log.open("wb") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-u", "-P", str(HOST), address],
-                cwd=self._root,
-                env=dict(self._environment),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                pass_fds=() if lock is None else (lock,),
-                process_group=0,
-            )
+            program = Program(HOST, [address], PACKAGES, self._root, self._environment)
+            self._process = start(program, output=None, errors=log, keep=() if lock is None else (lock,))
 
     def stop(self) -> None:
         """Let the server finish and exit."""

@@ -6,7 +6,6 @@ dynamic providers beside it. Commands and passwords are real too; GitHub and Ver
 
 import json
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext, suppress
@@ -19,6 +18,7 @@ from automation.interrupt import deferred, requested
 from common.errors import OperatorError
 from local.rehearsal.deletion import refresh_all
 from local.rehearsal.deployment import Deployment
+from local.rehearsal.forking import Program, Started, start
 from local.rehearsal.journal import Journal, Stopped
 from local.rehearsal.monitor import PARALLEL, Log, Monitor, serving
 from local.rehearsal.project import Project, read_project
@@ -27,6 +27,7 @@ from local.rehearsal.state import Snapshot, StateFile, type_of
 from local.rehearsal.values import has_secret, masked, plain
 
 LANGUAGE = Path(__file__).with_name("language.py")
+PACKAGES = ("pulumi", "pulumi_github", "pulumiverse_vercel", "pulumi_random", "pulumi_command", "ruamel.yaml")
 ORGANIZATION = "organization"
 LOOK = 1.0  # seconds between two looks at whether anything happens
 
@@ -155,22 +156,12 @@ class Rehearsal:
     def _run_program(self, operation: _Operation) -> int:
         project, dry_run = operation.project, str(operation.journal.preview).lower()
         arguments = [operation.address, project.name, self._stack, ORGANIZATION, str(PARALLEL), dry_run]
-        with (
-            self._log.open("ab") as log,
-            subprocess.Popen(
-                [sys.executable, "-P", str(LANGUAGE), *arguments],
-                cwd=self._root,
-                env={**self._variables(project), "PULUMI_CONFIG": json.dumps(dict(project.config))},
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                # An interrupt from the keyboard is the engine's to handle.
-                process_group=0,
-            ) as program,
-        ):
-            return self._wait(program, operation.journal)
+        environment = {**self._variables(project), "PULUMI_CONFIG": json.dumps(dict(project.config))}
+        program = Program(LANGUAGE, arguments, PACKAGES, self._root, environment)
+        with self._log.open("ab") as log, start(program, output=log, errors=log) as process:
+            return self._wait(process, operation.journal)
 
-    def _wait(self, program: "subprocess.Popen[bytes]", journal: Journal) -> int:
+    def _wait(self, program: Started, journal: Journal) -> int:
         """Return the exit code of the program; one for which nothing happens any more is killed."""
         while True:
             try:
