@@ -19,7 +19,7 @@ from automation.dry_run import told, try_sql
 from automation.engine import Engine, Outcome
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
 from automation.preflight.run import examine
-from automation.provision import STEPS, is_component, step_of
+from automation.provision import STEPS, count_by_step
 from automation.recovery.departure import depart, outside
 from automation.recovery.orphans import Orphans, find_orphans
 from automation.report import markdown
@@ -27,6 +27,7 @@ from automation.rotation import Secret, begin_rotation, unfinished_rotation
 from automation.runner import Session, session
 from automation.workspace import Workspace
 from common.errors import OperatorError
+from components.urn import is_component, name_of
 
 NOT_LOOKED = "live systems not looked at; add --refresh"
 
@@ -196,13 +197,13 @@ def status(clients: Clients = None, every: All = False, local: Local = False, as
     with session("status", local=local, as_json=as_json) as run:
 
         def act(client: str, engine: Engine) -> ClientResult:
-            found = [r for r in engine.resources() if not is_component(r["type"])]
-            names = [step_of(resource["urn"].split("::", 3)[3], resource["type"]) for resource in found]
-            return ClientResult(client, DONE, {"steps": {step: names.count(step) for step in STEPS}})
+            return ClientResult(client, DONE, {"steps": count_by_step(engine.resources())})
 
         results = run.run(choose_clients(run.root, clients or (), every=every), act, parallel=4)
-        rows = [(r.client, *(str(count or "-") for count in r.data.get("steps", {}).values())) for r in results]
-        run.screen.table("resources in state", ("client", *STEPS), rows)
+        counts = {result.client: result.data.get("steps", {}) for result in results}
+        steps = list(dict.fromkeys([*STEPS, *(step for found in counts.values() for step in found)]))
+        rows = [(name, *(str(found.get(step) or "-") for step in steps)) for name, found in counts.items()]
+        run.screen.table("resources in state", ("client", *steps), rows)
         orphans = _orphans(run, writes=False) if every else Orphans()
         run.end(results, orphans.as_json() if every else None, least=CHANGES if orphans.lines else DONE)
 
@@ -353,7 +354,7 @@ def _plan_lines(plan: ClientResult) -> list[str]:
 
 
 def _doomed(client: str, engine: Engine, workspace: Workspace) -> ClientResult:
-    found = [(r["urn"].split("::", 3)[3], r) for r in engine.resources() if not is_component(r["type"])]
+    found = [(name_of(r["urn"]), r) for r in engine.resources() if not is_component(r["type"])]
     data: dict[str, Any] = {"delete": [name for name, _ in reversed(found)]}
     if protected := [name for name, resource in found if resource.get("protect")]:
         remedy = "Nothing was deleted. Set protect: false in the environment's file, run up, then destroy."

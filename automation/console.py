@@ -19,8 +19,8 @@ from rich.text import Text
 from automation.engine import OnStep, Step
 from automation.failures import explain
 from automation.fleet import ClientResult
-from automation.provision import is_component
 from common.errors import printable
+from components.urn import is_component
 
 SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "replace": ("±", "yellow"), "delete": ("-", "red")}
 STYLES = {"created": "green", "updated": "yellow", "unchanged": "dim", "failed": "bold red", "skipped": "dim"}
@@ -129,9 +129,11 @@ class Screen:
                 note = SIMULATED if step["simulated"] else ""
                 table.add_row(step["name"], _status(step["status"]), f"{step['seconds']:.1f}", note)
         elif told:
-            table = Table("client", *(step["name"] for step in told[0][1]))
+            names = list(dict.fromkeys(step["name"] for _, steps in told for step in steps))
+            table = Table("client", *names)
             for client, steps in told:
-                table.add_row(client, *(_status(step["status"], step["simulated"]) for step in steps))
+                cells = {step["name"]: _status(step["status"], step["simulated"]) for step in steps}
+                table.add_row(client, *(cells.get(name, "") for name in names))
         else:
             return
         self._print(table)

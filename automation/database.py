@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 
+from automation.engine import outputs_by_name
 from automation.processes import run_to_end
 from automation.workspace import Workspace
 from common.errors import OperatorError
@@ -17,8 +18,7 @@ DATABASE_SECONDS = 3600.0  # a clone of a large catalog, and every pending migra
 
 def schema_in_state(resources: Sequence[Mapping[str, Any]]) -> Mapping[str, Any] | None:
     """Return the outputs of the client's schema; None before the first `up`."""
-    state = {resource["urn"].split("::", 3)[3]: resource["outputs"] for resource in resources}
-    return state.get("schema")
+    return outputs_by_name(resources).get("schema")
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import psycopg
 
-from automation.engine import Engine
+from automation.engine import Engine, outputs_by_name
 from automation.fleet import ClientResult
 from automation.local import start_emulators
 from automation.processes import run_to_end
@@ -36,7 +36,7 @@ def demo(run: Session) -> None:
     def act(client: str, engine: Engine) -> ClientResult:
         result = run.bring_up(client)
         if not result.error:
-            state.update({r["urn"].split("::", 3)[3]: r["outputs"] for r in engine.resources(secrets=True)})
+            state.update(outputs_by_name(engine.resources(secrets=True)))
         return result
 
     (result,) = run.run([CLIENT], act, parallel=1, writes=True)

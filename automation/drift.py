@@ -5,7 +5,10 @@ from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from automation.engine import Engine, OnStep, Outcome, Step
-from automation.provision import is_component, step_of
+from automation.provision import step_of
+from components.urn import is_component, parse
+
+Key = tuple[str, str, str]
 
 
 @dataclass(frozen=True)
@@ -78,13 +81,13 @@ def compare(client: str, plain: Outcome, refreshed: Outcome) -> Drift:
     meanwhile.
     """
     program, after = _asked_for(_planned(plain.steps)), _planned(refreshed.steps)
-    moved = {step.urn: set(step.changed) for step in refreshed.steps if step.operation == "refresh"}
+    moved = {_key(step): set(step.changed) for step in refreshed.steps if step.operation == "refresh"}
     by_hand = []
-    for urn, step in after.items():
-        before = program.get(urn)
+    for key, step in after.items():
+        before = program.get(key)
         if before is None or before.operation != step.operation:
             by_hand.append(_change(step, step.changed))
-        elif extra := {*step.changed} - {*before.changed} | ({*step.changed} & moved.get(urn, set())):
+        elif extra := {*step.changed} - {*before.changed} | ({*step.changed} & moved.get(key, set())):
             by_hand.append(_change(step, sorted(extra)))
     unknown = {step.name for step in (*plain.steps, *refreshed.steps) if step.unknown_only}
     certain = {step.name for step in (*program.values(), *after.values())}
@@ -97,24 +100,29 @@ def compare(client: str, plain: Outcome, refreshed: Outcome) -> Drift:
     )
 
 
-def _planned(steps: Iterable[Step]) -> Mapping[str, Step]:
+def _key(step: Step) -> Key:
+    """Tell a resource from others, also while it moves: a plan names its new parent, a refresh its old one."""
+    return parse(step.urn).identity
+
+
+def _planned(steps: Iterable[Step]) -> Mapping[Key, Step]:
     quiet = {"same", "read", "refresh"}
     return {
-        step.urn: step
+        _key(step): step
         for step in steps
         if step.operation not in quiet and not step.unknown_only and not is_component(step.type)
     }
 
 
-def _asked_for(planned: Mapping[str, Step]) -> Mapping[str, Step]:
+def _asked_for(planned: Mapping[Key, Step]) -> Mapping[Key, Step]:
     """The planned steps with the properties that the program asks for anew, and without those that have none."""
     anew = {
-        urn: replace(step, changed=tuple(path for path in step.changed if path not in step.asked))
-        for urn, step in planned.items()
+        key: replace(step, changed=tuple(path for path in step.changed if path not in step.asked))
+        for key, step in planned.items()
     }
-    return {urn: step for urn, step in anew.items() if step.changed or not planned[urn].asked}
+    return {key: step for key, step in anew.items() if step.changed or not planned[key].asked}
 
 
 def _change(step: Step, properties: Iterable[str]) -> Change:
     named = tuple(properties) if step.operation in {"update", "replace"} else ()
-    return Change(step.name, step.type, step_of(step.name, step.type), step.operation, named, step.simulated)
+    return Change(step.name, step.type, step_of(step.urn), step.operation, named, step.simulated)

@@ -1,8 +1,10 @@
 """What an engine does for one stack, whichever engine it is: Pulumi's own, or the rehearsal of it."""
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, TypeVar
+
+from components.urn import name_of, type_of
 
 Path = TypeVar("Path")
 
@@ -37,17 +39,20 @@ class Step:
     @property
     def type(self) -> str:
         """The resource's own type token, without its parents."""
-        return self.urn.split("::")[2].rsplit("$", 1)[-1]
+        return type_of(self.urn)
 
     @property
     def name(self) -> str:
         """The resource's logical name."""
-        return self.urn.split("::", 3)[3]
+        return name_of(self.urn)
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one operation did: its steps in order of completion, diagnostics, outputs and the error that ended it."""
+    """What one operation did: its steps in order of completion, diagnostics, outputs and the error that ended it.
+
+    `blocked` are the steps, `delete` or `replace`, that `protect` kept from being planned or begun.
+    """
 
     steps: tuple[Step, ...] = ()
     diagnostics: tuple[str, ...] = ()
@@ -55,11 +60,17 @@ class Outcome:
     secret_outputs: frozenset[str] = frozenset()
     seconds: float = 0.0
     error: str | None = None
+    blocked: tuple[Step, ...] = ()
 
     @property
     def changes(self) -> tuple[Step, ...]:
         """The steps that are not `same`, `read` or `refresh`."""
         return tuple(step for step in self.steps if step.operation not in {"same", "read", "refresh"})
+
+
+def outputs_by_name(resources: Iterable[Mapping[str, Any]]) -> dict[str, Mapping[str, Any]]:
+    """Return the outputs of resources as `Engine.resources` gives them, by logical name."""
+    return {name_of(resource["urn"]): resource["outputs"] for resource in resources}
 
 
 def certain(paths: Sequence[Path], unknown: Callable[[Path], bool]) -> tuple[tuple[Path, ...], bool]:

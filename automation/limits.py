@@ -3,6 +3,8 @@
 import threading
 import time
 
+from components.urn import name_of
+
 STEP_SECONDS = 3600.0
 """Longer than the longest that a service takes by itself: Vercel ends a build after 45 minutes."""
 SCHEMA_SECONDS = 4 * 3600.0
@@ -46,5 +48,5 @@ class Progress:
         limit = max(map(longest, running.values()), default=STEP_SECONDS)
         if time.monotonic() - self._last <= limit:
             return None
-        names = ", ".join(urn.split("::", 3)[3] for urn in running) or "the program"
+        names = ", ".join(map(name_of, running)) or "the program"
         return f"{names}: no end within {limit:g} s"

@@ -1,4 +1,4 @@
-"""Provisions one client and tells the result as five steps: supabase, database, github, vercel, n8n."""
+"""Provisions one client and gives the result by steps: supabase, database, github, vercel, n8n."""
 
 import time
 from collections import defaultdict
@@ -13,23 +13,19 @@ from automation.preflight.run import diagnose
 from automation.recovery.orphans import compare_with_orphans
 from automation.rivals import read_claims, refuse_rivals
 from automation.workspace import Workspace, open_workspace
+from components.urn import COMPONENTS, is_component, name_of, parse
 
 STEPS = ("supabase", "database", "github", "vercel", "n8n")
-BY_NAME = {
-    **dict.fromkeys(("db-password", "project", "endpoints", "secret-key", "settings", "owner", "pause"), "supabase"),
-    **dict.fromkeys(("schema", "isolation-check", "final-backup"), "database"),
-    "probe": "vercel",
-}
-BY_PACKAGE = {"github": "github", "vercel": "vercel", "pulumi-python:dynamic/n8n": "n8n"}
+CLIENT = "client"
 VERBS = {"create": "created", "update": "updated", "replace": "updated", "delete": "updated", "same": "unchanged"}
 
 
 @dataclass(frozen=True)
 class StepResult:
-    """One of the five steps.
+    """One of the steps.
 
     Attributes:
-        name: one of `STEPS`.
+        name: one of `STEPS`, or `CLIENT`.
         status: `created`, `updated`, `unchanged`, `failed` or `skipped`.
         seconds: from the start of its first resource to the end of its last.
         error: one line, when failed.
@@ -50,7 +46,7 @@ class ProvisioningResult:
     Attributes:
         client_id: the client.
         engine: the engine's name.
-        steps: the five steps, in the order of `STEPS`.
+        steps: the steps, in the order of `STEPS`.
         resources: what the client now has, as `{step, name, type, id, operation, simulated}`; `operation` is None for
             what the update did not reach.
         outputs: the stack's outputs, without the secret ones.
@@ -115,12 +111,12 @@ def provision(
 
     def see(step: Step) -> None:
         if not is_component(step.type):
-            times[step_of(step.name, step.type)].append(time.monotonic())
+            times[step_of(step.urn)].append(time.monotonic())
         if on_step:
             on_step(step)
 
     outcome, existing = Outcome(), engine.resources()
-    if not any(resource["urn"].endswith("::project") for resource in existing):
+    if "project" not in {name_of(resource["urn"]) for resource in existing}:
         outcome = engine.preview()
         if not outcome.error:
             refuse_rivals(job.client_id, read_claims(root, local=workspace.local))
@@ -148,23 +144,37 @@ def _warnings(outcome: Outcome) -> tuple[str, ...]:
     return tuple(text for text in dict.fromkeys(outcome.diagnostics) if text not in same and text not in error)
 
 
-def step_of(name: str, kind: str) -> str:
-    """Which of the five steps a resource belongs to, by its logical name and type token."""
-    package = kind.rpartition(":")[0] if kind.startswith("pulumi-python:") else kind.partition(":")[0]
-    return BY_PACKAGE.get(package) or BY_NAME.get(name, "supabase")
+def step_of(urn: str) -> str:
+    """Return the step of a resource: the component under the client that holds it.
+
+    Directly under the client (`CLIENT`) stands only what a program without steps has made, until
+    the next `up` moves it.
+    """
+    parents = [kind for kind in parse(urn).types[:-1] if is_component(kind)]
+    return parents[1].removeprefix(COMPONENTS).lower() if parents[1:] else CLIENT
 
 
-def is_component(kind: str) -> bool:
-    """Whether the type is a component of ours: a group, nothing that exists."""
-    return kind.startswith("client-environments:")
+def count_by_step(resources: Iterable[Mapping[str, Any]]) -> dict[str, int]:
+    """Return how many resources each step holds, those of `STEPS` first."""
+    counts = dict.fromkeys(STEPS, 0)
+    for resource in resources:
+        if not is_component(resource["type"]):
+            step = step_of(resource["urn"])
+            counts[step] = counts.get(step, 0) + 1
+    return counts
 
 
 def fold(steps: Iterable[Step], times: Mapping[str, Sequence[float]]) -> tuple[StepResult, ...]:
-    """The five steps of an operation; `times` holds the moments, in seconds, at which resources began or ended."""
+    """Return the steps of an operation: all of `STEPS`, and others where one has resources.
+
+    Args:
+        steps: what became of each resource.
+        times: the moments, in seconds, at which resources of each step began or ended.
+    """
     parts: dict[str, list[Step]] = {name: [] for name in STEPS}
     for step in steps:
         if not is_component(step.type) and step.operation != "refresh":
-            parts[step_of(step.name, step.type)].append(step)
+            parts.setdefault(step_of(step.urn), []).append(step)
     return tuple(_fold(name, part, times.get(name) or (0.0,)) for name, part in parts.items())
 
 
@@ -180,9 +190,9 @@ def _resources(engine: Engine, outcome: Outcome) -> tuple[dict[str, Any], ...]:
     steps = {step.urn: step for step in outcome.steps if step.operation != "refresh"}
     found = []
     for resource in engine.resources() if steps else ():
-        name, kind, step = resource["urn"].split("::", 3)[3], resource["type"], steps.get(resource["urn"])
+        urn, kind, step = resource["urn"], resource["type"], steps.get(resource["urn"])
         if not is_component(kind):
-            facts = {"step": step_of(name, kind), "name": name, "type": kind, "id": resource["id"]}
+            facts = {"step": step_of(urn), "name": name_of(urn), "type": kind, "id": resource["id"]}
             did = {"operation": step and step.operation, "simulated": bool(step and step.simulated)}
             found.append(facts | did)
     return tuple(found)

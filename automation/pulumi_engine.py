@@ -15,7 +15,7 @@ import yaml
 from pulumi import automation as auto
 from pulumi.automation import events
 
-from automation.engine import OnStep, Outcome
+from automation.engine import OnStep, Outcome, outputs_by_name
 from automation.interrupt import requested
 from automation.local import LOCAL_PASSPHRASE, LOCAL_STATE
 from automation.pulumi_command import Command, OverdueError, within_limit
@@ -26,6 +26,7 @@ from common.system_errors import CLOSED, FULL
 from components.find_existing import REPOSITORY, SITE
 from components.settings import STACK_MARK
 from components.settings_file import read_settings_file
+from components.urn import name_of
 
 # Go's words for errors of the system; the engine may say them in the middle of a list of errors.
 SYSTEM = re.compile(
@@ -66,15 +67,18 @@ class PulumiEngine:
         if refresh:
             self._require_sight()
 
-        def run(stack: auto.Stack, **options: Any) -> Any:
-            return stack.preview(refresh=refresh, run_program=True, **options)
-
         if self._find() is not None:
-            return self._run(run, on_step)
+            return self._plan(refresh, on_step)
         # A preview makes no stack: what would be new is planned against an empty state that is thrown away.
         with tempfile.TemporaryDirectory() as folder:
             stack = auto.Stack.create(self._client, self._private(Path(folder)))
-            return self._run(run, on_step, stack)
+            return self._plan(refresh, on_step, stack)
+
+    def _plan(self, refresh: bool, on_step: OnStep | None = None, stack: auto.Stack | None = None) -> Outcome:
+        def run(stack: auto.Stack, **options: Any) -> Any:
+            return stack.preview(refresh=refresh, run_program=True, **options)
+
+        return self._run(run, on_step, stack)
 
     def up(self, *, refresh: bool = False, gone: Collection[str] = (), on_step: OnStep | None = None) -> Outcome:
         if refresh:
@@ -82,7 +86,8 @@ class PulumiEngine:
         options = {"refresh": refresh, "run_program": True if refresh else None, "suppress_outputs": True}
         with _refusals(self._client):
             stack = auto.Stack.create_or_select(self._client, self._workspace)
-            api_url = self._lost_natives()
+            held = self.resources()
+            api_url = _lost_natives(held)
             if api_url:
                 self.preview()
             self._settle(stack, planned=self._planned, api_url=api_url)
@@ -95,15 +100,6 @@ class PulumiEngine:
             except OperatorError as error:
                 return replace(outcome, diagnostics=(*outcome.diagnostics, str(error)))
         return outcome
-
-    def _lost_natives(self) -> str | None:
-        """Return the client's API URL when its state has a project but no repository or no site; else None.
-
-        A refresh with a token that saw neither has dropped them, and they are still there.
-        """
-        state = {each["urn"].split("::", 3)[3]: each["outputs"] for each in self.resources()}
-        complete = "repository" in state and "site" in state
-        return None if complete else state.get("endpoints", {}).get("api_url")
 
     def _require_sight(self, gone: Collection[str] = ()) -> None:
         """Refuse to refresh what a token may not see, which the native providers would drop from state.
@@ -199,6 +195,7 @@ class PulumiEngine:
         self._planned, self._failed = recorder.planned, recorder.failed
         return Outcome(
             steps=tuple(recorder.steps),
+            blocked=tuple(recorder.blocked),
             diagnostics=tuple(recorder.diagnostics),
             seconds=time.monotonic() - began,
             error=failure,
@@ -305,10 +302,20 @@ def _shown(exported: str, client: str) -> list[dict[str, Any]]:
     ]
 
 
+def _lost_natives(resources: Iterable[Mapping[str, Any]]) -> str | None:
+    """Return the client's API URL when its state has a project but no repository or no site; else None.
+
+    A refresh with a token that saw neither has dropped them, and they are still there.
+    """
+    state = outputs_by_name(resources)
+    complete = "repository" in state and "site" in state
+    return None if complete else state.get("endpoints", {}).get("api_url")
+
+
 def _natives(resources: Iterable[Mapping[str, Any]]) -> Iterator[dict[str, Any]]:
     """Yield the repository and the site of a state, as `automation.recovery.token_visibility` takes them."""
     for resource in resources:
-        name, outputs = resource["urn"].split("::", 3)[3], resource["outputs"]
+        name, outputs = name_of(resource["urn"]), resource["outputs"]
         if resource["type"] == REPOSITORY:
             yield {"name": name, "kind": "repository", "id": resource["id"]}
         elif resource["type"] == SITE:

@@ -16,6 +16,7 @@ UNKNOWN = "04da6b54-80e4-46f7-96ec-b56ff0331ba9"
 SECRET = "4dabf18193072939515e22adb298388d"  # noqa: S105 - the engine's mark of a secret, not one
 COLOURS = re.compile(r"<\{%.*?%\}>|\x1b\[[0-9;]*m")
 OURS = "pulumi-python:dynamic"
+PROTECTED = re.compile(r"\bprotect(?:ed|ion)\b")
 ENDED = re.compile(r"(?:update|preview|refresh|destroy) failed")
 # Of a replacement only the creating half counts: its other steps are the same change once more.
 OPERATIONS = {
@@ -27,19 +28,22 @@ OPERATIONS = {
     "read": "read",
     "refresh": "refresh",
     "import": "create",
+    "import-replacement": "replace",
 }
 
 
 class Recorder:
     """Turns the engine's events into steps, in order of completion.
 
-    `planned` is what a preview would create, `failed` what was not created, as far as the engine knows.
+    `planned` is what a preview would create, `failed` what was not created, as far as the engine knows, `blocked` the
+    steps that `protect` forbids.
     """
 
     def __init__(self, on_step: OnStep | None, environment: Mapping[str, str]) -> None:
         self.steps: list[Step] = []
         self.planned: list[events.StepEventStateMetadata] = []
         self.failed: list[events.StepEventStateMetadata] = []
+        self.blocked: list[Step] = []
         self.diagnostics: list[str] = []
         self._errors: dict[str, str] = {}
         self._began: dict[tuple[str, str], float] = {}
@@ -68,6 +72,10 @@ class Recorder:
         text = vercel_errors.explained(github_errors.explained(_told(event.message, urn), urn), urn)
         if event.severity == "error":
             self._errors.setdefault(urn, text)
+            if PROTECTED.search(text) and urn:
+                # Of a step that protection forbids the engine tells nothing but this error.
+                operation = "replace" if "replace" in text else "delete"
+                self.blocked.append(Step(urn, operation, "failed", error=text))
             if ENDED.fullmatch(text):
                 return  # says no more than the error that ended it
         if event.severity in {"error", "warning"} and text:

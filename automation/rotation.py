@@ -13,6 +13,7 @@ from automation.engine import Engine
 from automation.settings_editor import set_setting as _write
 from common.errors import OperatorError
 from components.settings import ClientSettings
+from components.urn import name_of
 
 
 class Secret(StrEnum):
@@ -85,5 +86,5 @@ def unfinished_rotation(settings: ClientSettings, engine: Engine, secrets: Seque
 
 def _generations(engine: Engine, name: str) -> set[int]:
     """The generations in state; two while the older one waits to be deleted."""
-    outputs = [r["outputs"] for r in engine.resources() if r["urn"].endswith(f"::{name}")]
+    outputs = [r["outputs"] for r in engine.resources() if name_of(r["urn"]) == name]
     return {int(float((out.get("keepers") or out)["generation"])) for out in outputs}

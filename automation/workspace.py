@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from automation.engine import Engine
+from automation.engine import Engine, outputs_by_name
 from automation.installer import find_pulumi
 from automation.local import LOCAL_PASSPHRASE, find_local_mode, start_emulators
 from automation.processes import TOOL_SECONDS, ask_tool
@@ -146,7 +146,7 @@ class Workspace:
         Raises:
             OperatorError: the look itself failed.
         """
-        state = {resource["urn"].split("::", 3)[3]: resource["outputs"] for resource in resources}
+        state = outputs_by_name(resources)
         words = ["--state", "project" if "project" in state else "password" if state else "none"]
         if pooler := urlsplit(state.get("endpoints", {}).get("session_dsn", "")).netloc.rpartition("@")[2]:
             words += ["--pooler", pooler]

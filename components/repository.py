@@ -5,50 +5,78 @@ archived repository keeps its content.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 import pulumi
 import pulumi_github as github
 
 from components.find_existing import API_VARIABLE
+from components.group import Group
 from components.settings import ClientSettings
 from components.starter import STARTER, read_starter
 
 BRANCH = "main"
 
 
-@dataclass(frozen=True)
-class DeclaredRepository:
-    """What others need of the repository.
+class GitHub(Group):
+    """The step `github`: a private repository from `starter/`, or from the settings' template repository.
+
+    Args:
+        client: the client's `ClientEnvironment`.
+        settings: the client's settings, already checked.
+        api_url: the project's API URL, for the repository's workflow.
+        publishable_key: the project's publishable key, for the same.
 
     Attributes:
         full_name: `owner/name`.
         html_url: address for people.
         content: the resources that put the first commit's content on the default branch.
         commits: the newest commit of each of its files.
-    """
-
-    full_name: pulumi.Output[str]
-    html_url: pulumi.Output[str]
-    content: tuple[pulumi.Resource, ...]
-    commits: tuple[pulumi.Output[str], ...]
-
-
-def declare_repository(
-    settings: ClientSettings,
-    *,
-    api_url: pulumi.Input[str],
-    publishable_key: pulumi.Input[str],
-    parent: pulumi.Resource,
-) -> DeclaredRepository:
-    """Declare a private repository from `starter/`, or from the template repository of the settings.
 
     Raises:
         OperatorError: the starter folder is missing or empty, or a file in it is not text.
     """
+
+    def __init__(
+        self,
+        client: pulumi.Resource,
+        settings: ClientSettings,
+        *,
+        api_url: pulumi.Input[str],
+        publishable_key: pulumi.Input[str],
+    ) -> None:
+        super().__init__(client)
+        template = settings.repository_template
+        files = {} if template else read_starter(STARTER)
+        # What it began with is settled at its creation; another template must not replace it.
+        once = ("autoInit", "template")
+        repository = _repository(settings, self.options("repository", protect=settings.protect, ignore_changes=once))
+        inside = self.options(deleted_with=repository)
+        # Accounts may call their first branch otherwise; files and ruleset need a known name.
+        branch = github.BranchDefault(
+            "default-branch", repository=repository.name, branch=BRANCH, rename=True, opts=inside
+        )
+        content = _files(repository, files, self._after(branch, inside))
+        if settings.ruleset:
+            _ruleset(repository, self._after(branch, inside))
+        for name, variable, value in (
+            ("actions-api-url", API_VARIABLE, api_url),
+            ("actions-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key),
+        ):
+            github.ActionsVariable(name, repository=repository.name, variable_name=variable, value=value, opts=inside)
+        self.full_name: pulumi.Output[str] = repository.full_name
+        self.html_url: pulumi.Output[str] = repository.html_url
+        self.content: tuple[pulumi.Resource, ...] = (branch, *content)
+        self.commits: tuple[pulumi.Output[str], ...] = tuple(file.commit_sha for file in content)
+        self.register_outputs({})
+
+    @staticmethod
+    def _after(branch: pulumi.Resource, opts: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+        return pulumi.ResourceOptions.merge(opts, pulumi.ResourceOptions(depends_on=branch))
+
+
+def _repository(settings: ClientSettings, opts: pulumi.ResourceOptions) -> github.Repository:
     template = settings.repository_template
-    files = {} if template else read_starter(STARTER)
-    repository = github.Repository(
+    return github.Repository(
         "repository",
         name=settings.project_name,
         description=settings.repository_description,
@@ -68,22 +96,8 @@ def declare_repository(
         squash_merge_commit_title="COMMIT_OR_PR_TITLE",
         squash_merge_commit_message="COMMIT_MESSAGES",
         archive_on_destroy=settings.archive_on_destroy,
-        # What it began with is settled at its creation; another template must not replace it.
-        opts=pulumi.ResourceOptions(parent=parent, protect=settings.protect, ignore_changes=["autoInit", "template"]),
+        opts=opts,
     )
-    inside = pulumi.ResourceOptions(parent=parent, deleted_with=repository)
-    # Accounts may call their first branch otherwise; files and ruleset need a known name.
-    branch = github.BranchDefault("default-branch", repository=repository.name, branch=BRANCH, rename=True, opts=inside)
-    content = _files(repository, files, pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=branch)))
-    if settings.ruleset:
-        _ruleset(repository, pulumi.ResourceOptions.merge(inside, pulumi.ResourceOptions(depends_on=branch)))
-    for name, variable, value in (
-        ("actions-api-url", API_VARIABLE, api_url),
-        ("actions-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key),
-    ):
-        github.ActionsVariable(name, repository=repository.name, variable_name=variable, value=value, opts=inside)
-    commits = tuple(file.commit_sha for file in content)
-    return DeclaredRepository(repository.full_name, repository.html_url, (branch, *content), commits)
 
 
 def _template(full_name: str) -> github.RepositoryTemplateArgs:

@@ -1,15 +1,16 @@
 """The client's Vercel site: a project linked to the repository, the variables of its code, its domain."""
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import pulumi
 import pulumiverse_vercel as vercel
 from pulumi_command import local
 
 from components.find_existing import API_VARIABLE
+from components.group import Group
 from components.repository import BRANCH
 from components.settings import ClientSettings
 
@@ -48,8 +49,32 @@ PROBE = ".venv/bin/python -m components.probe"
 
 
 @dataclass(frozen=True)
-class DeclaredSite:
-    """What others need of the site.
+class Variable:
+    """An environment variable of the site: logical name, key and value.
+
+    Attributes:
+        secret: Vercel never shows it again, and it reaches no developer's machine.
+    """
+
+    name: str
+    key: str
+    value: pulumi.Input[str]
+    secret: bool = False
+
+
+class Vercel(Group):
+    """The step `vercel`: the site, linked to the repository; its functions run nearest to the database.
+
+    Args:
+        client: the client's `ClientEnvironment`.
+        settings: the client's settings, already checked.
+        repository_full_name: `owner/name` of the repository.
+        repository_content: the resources that put content on its default branch.
+        commits: the commits of that content.
+        api_url: the project's API URL.
+        publishable_key: the project's publishable key.
+        secret_key: the project's secret key.
+        secret_key_id: id of the secret key, which tells one key from the next.
 
     Attributes:
         id: the project's id at Vercel; stays when a deployment is replaced.
@@ -57,33 +82,94 @@ class DeclaredSite:
         probe: the last of its resources, which asks the site for its page and its database.
     """
 
-    id: pulumi.Output[str]
-    url: pulumi.Output[str]
-    probe: pulumi.Resource
+    needs_running: ClassVar[Mapping[str, frozenset[str]]] = {"probe": frozenset({"environment"})}
+
+    def __init__(
+        self,
+        client: pulumi.Resource,
+        settings: ClientSettings,
+        *,
+        repository_full_name: pulumi.Input[str],
+        repository_content: Sequence[pulumi.Resource],
+        commits: Sequence[pulumi.Input[str]],
+        api_url: pulumi.Input[str],
+        publishable_key: pulumi.Input[str],
+        secret_key: pulumi.Input[str],
+        secret_key_id: pulumi.Input[str],
+    ) -> None:
+        super().__init__(client, paused=settings.paused)
+        self.settings = settings
+        site = _site(
+            settings,
+            repository_full_name,
+            # Linked once the branch has its content: each push after the link would build the site again.
+            self.options("site", protect=settings.protect, depends_on=repository_content),
+        )
+        variables = (
+            Variable("site-client-name", "NEXT_PUBLIC_CLIENT_NAME", settings.client_name),
+            Variable("site-api-url", API_VARIABLE, api_url),
+            Variable("site-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key),
+            Variable("site-secret-key", "SUPABASE_SECRET_KEY", secret_key, secret=True),
+        )
+        declared = [self._declare_variable(site, variable) for variable in variables]
+        if settings.domain:
+            self._declare_domain(site, settings.domain)
+        # The secret key counts by its id: a hash of its value would change in a redacted copy of the state.
+        parts = [variable.value for variable in variables if not variable.secret]
+        deployment = vercel.Deployment(
+            "deployment",
+            project_id=site.id,
+            team_id=settings.vercel_team,
+            ref=BRANCH,
+            production=True,
+            # A deployment keeps what it was built from: anything else takes a new one. An input says so, since a
+            # replacement trigger that changes during an update with refresh is lost.
+            meta={"builtFrom": _fingerprint([*parts, secret_key_id, *commits])},
+            opts=self.options("deployment", deleted_with=site, depends_on=[*declared, *repository_content]),
+        )
+        address = deployment.domains.apply(_address)
+        self.id: pulumi.Output[str] = site.id
+        self.url: pulumi.Output[str] = (
+            pulumi.Output.from_input(f"https://{settings.domain}") if settings.domain else address
+        )
+        self.probe = local.Command(
+            "probe",
+            create=PROBE,
+            environment={"SITE_URL": address, "DEPLOYMENT": deployment.id},
+            opts=self.options("probe", deleted_with=site),
+        )
+        self.register_outputs({})
+
+    def _declare_variable(self, site: vercel.Project, variable: Variable) -> vercel.ProjectEnvironmentVariable:
+        return vercel.ProjectEnvironmentVariable(
+            variable.name,
+            project_id=site.id,
+            team_id=self.settings.vercel_team,
+            key=variable.key,
+            value=variable.value,
+            targets=DEPLOYED if variable.secret else EVERYWHERE,
+            sensitive=variable.secret,
+            opts=self.options(variable.name, deleted_with=site),
+        )
+
+    def _declare_domain(self, site: vercel.Project, name: str) -> None:
+        domain = vercel.ProjectDomain(
+            "site-domain",
+            project_id=site.id,
+            team_id=self.settings.vercel_team,
+            domain=name,
+            opts=self.options("site-domain", deleted_with=site),
+        )
+        found = pulumi.Output.all(domain.domain, domain.verifications, domain.misconfigured)
+        found.apply(_warn_of_domain)
 
 
-def declare_site(
+def _site(
     settings: ClientSettings,
-    *,
     repository_full_name: pulumi.Input[str],
-    repository_content: Sequence[pulumi.Resource],
-    commits: Sequence[pulumi.Input[str]],
-    api_url: pulumi.Input[str],
-    publishable_key: pulumi.Input[str],
-    secret_key: pulumi.Input[str],
-    secret_key_id: pulumi.Input[str],
-    parent: pulumi.Resource,
-    ignored_by_probe: Iterable[str] = (),
-) -> DeclaredSite:
-    """Declare the site, linked to a repository; its functions run in the region nearest to the database.
-
-    Args:
-        repository_content: what puts content on the repository's default branch.
-        commits: the commits of that content.
-        secret_key_id: id of the secret key, which tells one key from the next.
-        ignored_by_probe: inputs of the probe whose changes wait, because its database does not answer.
-    """
-    site = vercel.Project(
+    opts: pulumi.ResourceOptions,
+) -> vercel.Project:
+    return vercel.Project(
         "site",
         name=settings.project_name,
         # No `framework`: the starter's vercel.json names it, and a template brings its own.
@@ -92,67 +178,8 @@ def declare_site(
         vercel_authentication=vercel.ProjectVercelAuthenticationArgs(deployment_type="only_preview_deployments"),
         resource_config=vercel.ProjectResourceConfigArgs(function_default_regions=[function_region(settings.region)]),
         team_id=settings.vercel_team,
-        opts=pulumi.ResourceOptions(
-            parent=parent,
-            protect=settings.protect,
-            # Linked once the branch has its content: each push after the link would build the site again.
-            depends_on=repository_content,
-        ),
+        opts=opts,
     )
-    inside = pulumi.ResourceOptions(parent=parent, deleted_with=site)
-    variables: list[pulumi.Resource] = []
-    wanted: tuple[tuple[str, str, pulumi.Input[str], tuple[str, ...], bool], ...] = (
-        ("site-client-name", "NEXT_PUBLIC_CLIENT_NAME", settings.client_name, EVERYWHERE, False),
-        ("site-api-url", API_VARIABLE, api_url, EVERYWHERE, False),
-        ("site-publishable-key", "NEXT_PUBLIC_SUPABASE_PUBLISHABLE_KEY", publishable_key, EVERYWHERE, False),
-        ("site-secret-key", "SUPABASE_SECRET_KEY", secret_key, DEPLOYED, True),
-    )
-    for name, key, value, targets, sensitive in wanted:
-        variable = vercel.ProjectEnvironmentVariable(
-            name,
-            project_id=site.id,
-            team_id=settings.vercel_team,
-            key=key,
-            value=value,
-            targets=targets,
-            sensitive=sensitive,
-            opts=inside,
-        )
-        variables.append(variable)
-    if settings.domain:
-        domain = vercel.ProjectDomain(
-            "site-domain", project_id=site.id, team_id=settings.vercel_team, domain=settings.domain, opts=inside
-        )
-        pulumi.Output.all(domain.domain, domain.verifications, domain.misconfigured).apply(_warn_of_domain)
-    deployment = vercel.Deployment(
-        "deployment",
-        project_id=site.id,
-        team_id=settings.vercel_team,
-        ref=BRANCH,
-        production=True,
-        # A deployment keeps what it was built from: anything else takes a new one. An input says so, since a
-        # replacement trigger that changes during an update with refresh is lost.
-        # The secret key counts by its id: a hash of its value would change in a redacted copy of the state.
-        meta={
-            "builtFrom": _fingerprint(
-                [*(value for _, _, value, _, secret in wanted if not secret), secret_key_id, *commits]
-            )
-        },
-        opts=pulumi.ResourceOptions(
-            parent=parent,
-            deleted_with=site,
-            depends_on=[*variables, *repository_content],
-        ),
-    )
-    address = deployment.domains.apply(_address)
-    probe = local.Command(
-        "probe",
-        create=PROBE,
-        environment={"SITE_URL": address, "DEPLOYMENT": deployment.id},
-        opts=pulumi.ResourceOptions(parent=parent, deleted_with=site, ignore_changes=sorted(ignored_by_probe) or None),
-    )
-    url = pulumi.Output.from_input(f"https://{settings.domain}") if settings.domain else address
-    return DeclaredSite(site.id, url, probe)
 
 
 def _fingerprint(parts: Sequence[pulumi.Input[str]]) -> pulumi.Output[str]:

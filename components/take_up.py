@@ -20,6 +20,7 @@ from pulumi.runtime import register_stack_transformation
 from common.errors import OperatorError
 from components.find_existing import REPOSITORY, RULESET, SEARCHES, SITE, Lookup
 from components.settings import STACK_MARK, ClientSettings
+from components.urn import name_of
 
 TOKENS = ("GITHUB_TOKEN", "GITHUB_OWNER", "VERCEL_API_TOKEN")
 # Any resource is younger.
@@ -139,7 +140,7 @@ def _state() -> dict[str, Mapping[str, Any]]:
     found = pulumi.runtime.invoke("pulumi:pulumi:readStackResourceOutputs", {"stackName": name}).value
     resources: Mapping[str, Any] = (found or {}).get("outputs") or {}
     return {
-        urn.split("::", 3)[3]: resource.get("outputs") or {}
+        name_of(urn): resource.get("outputs") or {}
         for urn, resource in resources.items()
         # The stack itself and its plugins are in every state, also one that has lost the rest.
         if not resource["type"].startswith("pulumi:")

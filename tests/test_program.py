@@ -7,9 +7,13 @@ from pathlib import Path
 import pulumi
 import pytest
 
-from components.client_environment import NEEDS_RUNNING
+from automation.provision import STEPS
+from components.database import Database
 from components.program import declare
+from components.project import Supabase
 from components.settings import STACK_MARK
+from components.site import Vercel
+from components.urn import is_component, name_of, parse
 from tests import wiring
 from tests.wiring import Recorder
 
@@ -26,18 +30,24 @@ STACK_OUTPUTS = {
     "owner_link",
 }
 ROLES = {
-    "db-password",
-    "project",
-    "endpoints",
-    "secret-key",
-    "settings",
-    "owner",
-    "schema",
-    "isolation-check",
-    "repository",
-    "ruleset",
-    "site",
+    "db-password": "supabase",
+    "project": "supabase",
+    "endpoints": "supabase",
+    "secret-key": "supabase",
+    "settings": "supabase",
+    "owner": "supabase",
+    "schema": "database",
+    "isolation-check": "database",
+    "repository": "github",
+    "ruleset": "github",
+    "actions-api-url": "github",
+    "starter/package.json": "github",
+    "site": "vercel",
+    "site-secret-key": "vercel",
+    "deployment": "vercel",
+    "probe": "vercel",
 }
+NEEDS_RUNNING = {**Supabase.needs_running, **Database.needs_running, **Vercel.needs_running}
 
 
 def run(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
@@ -63,10 +73,23 @@ def recorder(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Recorder:
     return run(folder, monkeypatch)
 
 
-def test_children_are_named_after_their_role_and_belong_to_the_client(recorder: Recorder) -> None:
-    assert recorder.declared.keys() >= ROLES
-    parents = {name: one.request.parent.split("::")[-1] for name, one in recorder.declared.items()}
-    assert {parent for name, parent in parents.items() if name in ROLES} == {"client"}
+def test_children_are_named_after_their_role_and_belong_to_their_step(recorder: Recorder) -> None:
+    parents = {name: name_of(one.request.parent) for name, one in recorder.declared.items()}
+    assert {name: parents[name] for name in ROLES} == ROLES
+    steps = {name for name, parent in parents.items() if parent == "client"}
+    assert steps == set(ROLES.values()) == set(STEPS) - {"n8n"}
+
+
+def test_every_resource_carries_an_alias_to_the_client_that_held_it_before_the_steps_did(recorder: Recorder) -> None:
+    resources = {name: one.request for name, one in recorder.declared.items() if one.request.custom}
+    for name, request in resources.items():
+        assert [name_of(alias.spec.parentUrn) for alias in request.aliases] == ["client"], name
+
+
+def test_no_resource_waits_for_a_component_as_a_whole(recorder: Recorder) -> None:
+    for name, one in recorder.declared.items():
+        waits = {*one.request.dependencies, *(u for p in one.request.propertyDependencies.values() for u in p.urns)}
+        assert not any(is_component(parse(urn).type) for urn in waits), name
 
 
 def test_the_stack_outputs_are_the_contracts(recorder: Recorder) -> None:
@@ -116,7 +139,7 @@ def test_the_repository_waits_for_nothing(recorder: Recorder) -> None:
 
 
 def test_the_schema_is_not_deleted_one_by_one_when_the_project_goes(recorder: Recorder) -> None:
-    assert recorder.declared["schema"].request.deletedWith.endswith("::project")
+    assert name_of(recorder.declared["schema"].request.deletedWith) == "project"
 
 
 def test_one_changed_line_of_the_environment_reaches_the_client(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -149,7 +172,7 @@ def test_the_isolation_check_takes_nothing_that_an_update_of_the_schema_makes_un
     check = recorder.declared["isolation-check"]
     assert "schema" in check.dependencies
     of_environment = check.request.propertyDependencies["environment"].urns
-    assert {urn.rsplit("::", 1)[-1] for urn in of_environment} == {"db-password", "endpoints"}
+    assert {name_of(urn) for urn in of_environment} == {"db-password", "endpoints"}
 
 
 def test_the_owner_comes_in_by_a_mailer_and_to_a_site_that_are_set(recorder: Recorder) -> None:

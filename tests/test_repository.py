@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from components import repository
+from components.urn import name_of
 from tests.wiring import SETTINGS, Declared, declare
 
 STARTER = repository.STARTER
@@ -16,8 +17,8 @@ STARTER = repository.STARTER
 
 def declared(**changes: Any) -> dict[str, Declared]:
     return declare(
-        lambda parent: repository.declare_repository(
-            replace(SETTINGS, **changes), api_url="https://x.example", publishable_key="sb_publishable_x", parent=parent
+        lambda client: repository.GitHub(
+            client, replace(SETTINGS, **changes), api_url="https://x.example", publishable_key="sb_publishable_x"
         )
     )
 
@@ -65,7 +66,7 @@ def test_the_repository_is_private_and_only_it_is_protected() -> None:
 def test_what_is_inside_goes_with_the_repository_so_that_an_archived_one_keeps_it() -> None:
     resources = declared()
     assert resources.pop("repository").inputs["archiveOnDestroy"] is True
-    assert {one.request.deletedWith.split("::")[-1] for one in resources.values()} == {"repository"}
+    assert {name_of(one.request.deletedWith) for one in resources.values()} == {"repository"}
 
 
 def test_a_template_takes_the_place_of_the_starter_and_never_replaces_a_repository() -> None:

@@ -9,7 +9,8 @@ import pulumi
 import pulumi_random as random
 import pytest
 
-from components.site import FUNCTION_REGIONS, declare_site, function_region
+from components.site import FUNCTION_REGIONS, Vercel, function_region
+from components.urn import name_of
 from local.emulators.vercel.app import REGIONS
 from tests.wiring import SETTINGS, Declared, declare
 
@@ -22,7 +23,8 @@ def declared(
 ) -> dict[str, Declared]:
     def program(parent: pulumi.Resource) -> None:
         content = random.RandomId("file", byte_length=1)
-        site = declare_site(
+        site = Vercel(
+            parent,
             replace(SETTINGS, **changes),
             repository_full_name="agency/client-acme-prod",
             repository_content=[content],
@@ -31,7 +33,6 @@ def declared(
             publishable_key="sb_publishable_x",
             secret_key=pulumi.Output.secret(secret_key),
             secret_key_id=secret_key_id,
-            parent=parent,
         )
         site.url.apply(URLS.append)
 
@@ -80,7 +81,7 @@ def test_no_framework_is_named_so_that_a_preview_asks_no_public_address_for_it()
 def test_only_the_site_is_protected_and_what_is_inside_goes_with_it() -> None:
     resources = declared(domain="www.acme.example")
     assert {name for name, one in resources.items() if one.request.protect} == {"site"}
-    assert {one.request.deletedWith.split("::")[-1] for name, one in resources.items() if name != "site"} == {"site"}
+    assert {name_of(one.request.deletedWith) for name, one in resources.items() if name != "site"} == {"site"}
 
 
 def test_the_address_is_the_clients_domain_or_the_projects() -> None:

@@ -10,6 +10,7 @@ from pulumi.runtime import mocks
 from pulumi.runtime.rpc import _special_secret_sig, _special_sig_key
 
 from components.settings import ClientSettings
+from components.urn import name_of
 
 SETTINGS = ClientSettings(
     client_id="acme",
@@ -53,7 +54,7 @@ class Declared:
 
     @property
     def dependencies(self) -> set[str]:
-        return {urn.split("::")[-1] for urn in self.request.dependencies}
+        return {name_of(urn) for urn in self.request.dependencies}
 
 
 COMPUTED: dict[str, dict[str, Any]] = {
@@ -97,7 +98,7 @@ class Recorder(mocks.MockMonitor):
         return super().RegisterResource(request)  # type: ignore[no-untyped-call]
 
     def RegisterResourceOutputs(self, request: Any) -> Any:  # noqa: N802
-        self.outputs[request.urn.split("::")[-1]] = request.outputs
+        self.outputs[name_of(request.urn)] = request.outputs
         return super().RegisterResourceOutputs(request)  # type: ignore[no-untyped-call]
 
 
@@ -110,6 +111,6 @@ def run(program: Callable[[], Any], stack: str = "acme") -> Recorder:
 
 
 def declare(program: Callable[[pulumi.Resource], Any]) -> dict[str, Declared]:
-    """Run a program that is given a parent; returns what it declared, by name."""
+    """Run a program that is given a parent; returns the resources that it declared, components left out, by name."""
     recorder = run(lambda: program(pulumi.ComponentResource("test:index:Client", "client")))
-    return {name: one for name, one in recorder.declared.items() if name != "client"}
+    return {name: one for name, one in recorder.declared.items() if one.request.custom}

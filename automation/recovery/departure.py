@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from automation.engine import Engine, OnStep
+from automation.engine import Engine, OnStep, outputs_by_name
 from automation.fleet import CHANGES, DONE, FAILED, ClientResult
 from automation.workspace import Workspace
 from common.errors import OperatorError
@@ -130,4 +130,4 @@ def retire(client: str, root: Path) -> str | None:
 
 
 def _outputs(engine: Engine) -> dict[str, Mapping[str, Any]]:
-    return {resource["urn"].split("::", 3)[3]: resource["outputs"] for resource in engine.resources(secrets=True)}
+    return outputs_by_name(engine.resources(secrets=True))

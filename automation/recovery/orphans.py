@@ -12,11 +12,13 @@ from pathlib import Path
 from typing import Any
 
 from automation.clients import ANY_ORGANIZATION, list_clients, list_environments
+from automation.engine import outputs_by_name
 from automation.failures import explain
 from automation.rivals import LABELS, read_claims, same_domain
 from automation.workspace import Workspace
 from common.errors import OperatorError
 from components.settings import ClientSettings, Place, load_settings, read_place
+from components.urn import name_of
 
 PARALLEL = 4
 UNPROVED = "Nothing proves whose it is, so nothing takes or deletes it: look at it there"
@@ -146,7 +148,7 @@ def compare_with_orphans(client: str, workspace: Workspace) -> list[str]:
         if client_of_stack(stack) in clients:
             continue
         resources = workspace.state_of(stack)
-        held = str(_by_name(resources).get("site-domain", {}).get("domain") or "")
+        held = str(outputs_by_name(resources).get("site-domain", {}).get("domain") or "")
         if held and settings.domain and same_domain(held) == same_domain(settings.domain):
             what = f"domain '{settings.domain}' belongs to the stack {stack}, which has no file"
             remedy = "Nothing was made. Restore that file and destroy the client, or choose another domain."
@@ -204,7 +206,7 @@ def _stack_without_file(stack: str, resources: Resources, settings: Mapping[str,
 
 def _likely(resources: Resources, settings: Mapping[str, ClientSettings]) -> list[str]:
     """The clients that a stack may belong to under another name, by its domain, client name or owner."""
-    state = _by_name(resources)
+    state = outputs_by_name(resources)
     domain = same_domain(str(state.get("site-domain", {}).get("domain") or ""))
     people = {str(state.get("owner", {}).get(name) or "").lower() for name in ("name", "contact")} - {""}
     return [
@@ -232,8 +234,8 @@ def _held(states: Mapping[str, Resources]) -> dict[str, Any]:
     held: dict[str, set[str]] = {"projects": set(), "repositories": set(), "sites": set()}
     clients: dict[str, str] = {}
     for stack, resources in states.items():
-        ids = {_name(each): str(each["id"]) for each in resources}
-        outputs = _by_name(resources)
+        ids = {name_of(each["urn"]): str(each["id"]) for each in resources}
+        outputs = outputs_by_name(resources)
         held["projects"] |= {ids["project"]} if "project" in ids else set()
         held["sites"] |= {ids["site"]} if "site" in ids else set()
         if "repository" in ids:
@@ -248,7 +250,7 @@ def _held(states: Mapping[str, Resources]) -> dict[str, Any]:
 
 def _accounts(places: Sequence[Place], states: Mapping[str, Resources]) -> dict[str, Any]:
     """The accounts that environments and stacks name."""
-    outputs = [_by_name(resources) for resources in states.values()]
+    outputs = [outputs_by_name(resources) for resources in states.values()]
     organizations = {place.organization for place in places}
     organizations |= {str(each.get("project", {}).get("organization") or "") for each in outputs} - {""}
     teams = {place.vercel_team for place in places} | {each["site"].get("teamId") for each in outputs if "site" in each}
@@ -278,11 +280,3 @@ def _judged(found: Mapping[str, str], clients: Sequence[str], unread: Iterable[s
     else:
         remedy = f"Write Pulumi.{client}.yaml again (retired/, git): then up takes it up, and destroy ends it"
     return Orphan(kind, name, client, f"no stack holds it, and {found['proof']}", remedy)
-
-
-def _by_name(resources: Resources) -> dict[str, Mapping[str, Any]]:
-    return {_name(each): each["outputs"] for each in resources}
-
-
-def _name(resource: Mapping[str, Any]) -> str:
-    return str(resource["urn"].split("::", 3)[3])

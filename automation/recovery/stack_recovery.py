@@ -20,6 +20,7 @@ from automation.pulumi_events import SECRET, UNKNOWN
 from common.errors import OperatorError
 from components.find_existing import SITE
 from components.settings import STACK_MARK
+from components.urn import provider_of
 
 HOLDER = re.compile(r"created by \S+@(?P<host>\S+) \(pid (?P<pid>\d+)\) at (?P<time>\S+)")
 NATIVE = ("github:", "vercel:")
@@ -91,7 +92,7 @@ def settle_creates(
     exported = stack.export_stack()
     content: Any = exported.deployment
     pending, held = content.pop("pending_operations", None) or [], content.get("resources", [])
-    since, started = None, [op["resource"] for op in pending if op["type"] == "creating"]
+    since, started, groups = None, [op["resource"] for op in pending if op["type"] == "creating"], list[Held]()
     if pending:
         since = (datetime.fromisoformat(content["manifest"]["time"]) - LONGEST_RUN).isoformat()
     elif began:
@@ -99,13 +100,16 @@ def settle_creates(
     elif not held:
         held, started = _as_held(planned)
     elif api_url:
-        _, started = _as_held(planned)
+        own, started = _as_held(planned)
+        groups = [one for one in own if not one["custom"]]
     there = {resource["urn"] for resource in held}
     native = [one for one in started if one["type"].startswith(NATIVE) and one["urn"] not in there]
     asked = [(resource["type"], resource["inputs"], since) for resource in native]
     taken = _taken(native, _look_up(asked, api_url, environment, root))
     if pending or taken:
-        content["resources"] = [*held, *taken]
+        # A state that an older program wrote lacks the components that hold what is taken.
+        missing = [one for one in groups if one["urn"] not in there] if taken else []
+        content["resources"] = [*held, *missing, *taken]
         stack.import_stack(exported)
     return [resource["urn"] for resource in taken]
 
@@ -122,7 +126,7 @@ def _as_held(planned: Sequence[Planned]) -> tuple[list[Held], list[Held]]:
         if one.custom and one.type.startswith("pulumi:providers:"):
             held |= {"id": str(uuid.uuid4()), "outputs": known}
         elif one.custom:
-            provider = one.provider.rpartition("::")[0]
+            provider = provider_of(one.provider)
             made = own.get(provider)
             others.append({**held, "provider": f"{provider}::{made['id']}" if made else one.provider})
             continue

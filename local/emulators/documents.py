@@ -3,14 +3,16 @@
 They stand in for a resource, not for an API: no provider is involved. A document holds what the resource was given
 and what the real provider would compute; it persists, and drifts when someone changes or deletes it.
 
-    POST   /_rehearsal/<type>      {"urn", "inputs", "again"}  ->  201 {"id", "type", "urn", "outputs", "digests"}
+    POST   /_rehearsal/<type>      {"urn", "identity", "inputs", "again"}
+                                       ->  201 {"id", "type", "urn", "identity", "outputs", "digests"}
     GET    /_rehearsal/documents[?stack=<name>]               ->  200 [the same], all or those that a stack made
     GET    /_rehearsal/documents/<id>                         ->  200 the same
     PUT    /_rehearsal/documents/<id>      {"inputs"}         ->  200 the same
     DELETE /_rehearsal/documents/<id>                         ->  204
 
 Property names are Pulumi's. `outputs` are the inputs and what is computed, except what cannot be read back: such a
-property stands in `digests` by its SHA-256. A create that is done `again` takes its own document up, and a file with
+property stands in `digests` by its SHA-256. `identity` is what of the URN stays when a resource moves
+under another parent; by default it is the URN. A create that is done `again` takes its own document up, and a file with
 what was written into it since. Refusals are {"message"} with 404, 409 or 422.
 """
 
@@ -118,14 +120,14 @@ def _create(call: Call) -> Any:
     if kind == RULESET:
         refuse_unpaid(call.context)
     there = call.context.store.get(KIND, name)
-    mine = there and call.body.get("again") and there["urn"] == call.body["urn"]
+    mine = there and call.body.get("again") and _identity(there) == _identity(call.body)
     if there and not mine and not inputs.get("overwriteOnCreate"):
         if kind == REPOSITORY:
             raise RefusedError(422, "name already exists on this account")
         raise RefusedError(409, f"{' '.join(part for part in parts if part)} already exists")
     if mine and kind == FILE:
         return 201, there
-    return 201, _keep(call.context, _filled(kind, name, call.body["urn"], inputs, {}), inputs)
+    return 201, _keep(call.context, _filled(kind, name, call.body, inputs, {}), inputs)
 
 
 def _deploy(call: Call, inputs: Inputs) -> Document:
@@ -144,7 +146,7 @@ def _deploy(call: Call, inputs: Inputs) -> Document:
         if one["type"] == VARIABLE and one["projectId"] == project["id"] and "production" in one["targets"]
     }
     made = deployments.make(call.context, project["id"], project["name"], files, variables)
-    document = _filled(DEPLOYMENT, made["id"], call.body["urn"], inputs, {})
+    document = _filled(DEPLOYMENT, made["id"], call.body, inputs, {})
     return _seen(call.context, _keep(call.context, document, inputs))
 
 
@@ -181,17 +183,30 @@ def _document(call: Call) -> Any:
         return 204, None
     if call.method == "PUT":
         inputs = call.body["inputs"]
-        found = _keep(call.context, _filled(found["type"], found["id"], found["urn"], inputs, found["digests"]), inputs)
+        found = _keep(call.context, _filled(found["type"], found["id"], found, inputs, found["digests"]), inputs)
     return _seen(call.context, found) if found["type"] == DEPLOYMENT else found
 
 
-def _filled(kind: str, name: str, urn: str, inputs: Inputs, digests: Inputs) -> Document:
+def _filled(kind: str, name: str, source: Inputs, inputs: Inputs, digests: Inputs) -> Document:
+    """Fill in a document; `source` says by URN and identity which resource it stands for."""
     hidden = {"value", "plaintextValue"} if kind.endswith(":ActionsSecret") or inputs.get("sensitive") else set()
     shown = {key: value for key, value in inputs.items() if key not in hidden}
     told = {key: hashlib.sha256(str(inputs[key]).encode()).hexdigest() for key in hidden & inputs.keys()}
     _, computed = TYPES[kind]
     outputs = {**computed(inputs), **shown, "id": name}
-    return {"id": name, "type": kind, "urn": urn, "outputs": outputs, "digests": {**digests, **told} if hidden else {}}
+    return {
+        "id": name,
+        "type": kind,
+        "urn": source["urn"],
+        "identity": _identity(source),
+        "outputs": outputs,
+        "digests": {**digests, **told} if hidden else {},
+    }
+
+
+def _identity(source: Inputs) -> str:
+    """Return the identity in a request or a document; older ones hold the URN alone."""
+    return str(source.get("identity", source["urn"]))
 
 
 def _delete(context: Context, found: Document) -> None:

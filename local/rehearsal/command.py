@@ -8,6 +8,7 @@ from typing import Any
 from automation.limits import STEP_SECONDS
 from automation.processes import run_to_end
 from common.errors import OperatorError
+from components.urn import name_of
 from local.rehearsal.provider import Provider, ProviderError
 from local.rehearsal.state import Resource
 from local.rehearsal.values import Properties, plain
@@ -32,7 +33,7 @@ class CommandProvider(Provider):
         return dict(news), [f"{name}: is not supported in rehearsal" for name in sorted(UNSUPPORTED & news.keys())]
 
     def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
-        name = urn.split("::", 3)[3]
+        name = name_of(urn)
         return f"{name}{secrets.token_hex(4)}", self._outputs(inputs, inputs.get("create"), {})
 
     def update(self, old: Resource, news: Mapping[str, Any]) -> Properties:

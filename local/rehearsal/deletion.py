@@ -48,7 +48,7 @@ class Deletion:
         refusal = "is protected: remove `protect` and run `up` before it can be deleted"
         protected = item.protect and not item.delete
         if protected and self._journal.preview:
-            self._journal.fail(item.name, refusal)
+            self._journal.block(step, item.name, refusal)
             return
         with self._journal.step(step, item, shown=not item.delete):
             if protected:

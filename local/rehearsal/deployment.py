@@ -103,7 +103,9 @@ class Deployment:
             update = provider.planned if self._journal.preview else provider.update
             return self._settle(goal, new, old, step, lambda: (old.id, update(old, new.inputs)))
         if new.protect and old.protect:
-            raise ProviderError("is protected and would be replaced: remove `protect` first")
+            refusal = "is protected and would be replaced: remove `protect` first"
+            self._journal.block(Step(new.urn, "replace", changed=changed), new.name, refusal)
+            raise Stopped
         if change.delete_before:
             self._delete_before(old)
         return self._create(provider, goal, old, Step(new.urn, "replace", changed=changed, unknown_only=unknown))

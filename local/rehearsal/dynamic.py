@@ -11,9 +11,10 @@ import grpc
 from pulumi.runtime.proto import provider_pb2, provider_pb2_grpc
 
 from automation.limits import longest
+from components.urn import type_of
 from local.rehearsal.forking import Program, Started, start
 from local.rehearsal.provider import Diff, Live, Provider, ProviderError, UncertainError
-from local.rehearsal.state import Resource, type_of
+from local.rehearsal.state import Resource
 from local.rehearsal.values import Properties, decode, encode
 
 HOST = Path(__file__).with_name("provider_host.py")

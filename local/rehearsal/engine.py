@@ -16,6 +16,7 @@ from typing import Any
 from automation.engine import OnStep, Outcome
 from automation.interrupt import deferred, requested
 from common.errors import OperatorError
+from components.urn import name_of, type_of
 from local.rehearsal.deletion import refresh_all
 from local.rehearsal.deployment import Deployment
 from local.rehearsal.forking import Program, Started, start
@@ -23,7 +24,7 @@ from local.rehearsal.journal import Journal, Stopped
 from local.rehearsal.monitor import PARALLEL, Log, Monitor, serving
 from local.rehearsal.project import Project, read_project
 from local.rehearsal.providers import Providers, require_loopback
-from local.rehearsal.state import Snapshot, StateFile, type_of
+from local.rehearsal.state import Snapshot, StateFile
 from local.rehearsal.values import has_secret, masked, plain
 
 LANGUAGE = Path(__file__).with_name("language.py")
@@ -183,12 +184,13 @@ def _outcome(operation: _Operation, before: Snapshot, seconds: float) -> Outcome
     said = [*journal.errors, *interrupted] or log.errors
     reasons = [step.error for step in journal.steps if step.error] or said
     cut_off = [
-        f"{urn.split('::', 3)[3]}: the last {operation} was cut off; it is looked for and done again"
+        f"{name_of(urn)}: the last {operation} was cut off; it is looked for and done again"
         for urn, operation in before.pending.items()
     ]
     outputs = journal.snapshot().outputs()
     return Outcome(
         steps=tuple(journal.steps),
+        blocked=tuple(journal.blocked),
         diagnostics=(*cut_off, *log.warnings, *said),
         outputs=masked(outputs),
         secret_outputs=_secret_names(outputs),

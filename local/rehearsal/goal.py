@@ -5,9 +5,10 @@ from typing import Any
 
 from pulumi.runtime.proto import resource_pb2
 
+from components.urn import Urn, parse
 from local.rehearsal.provider import ProviderError
 from local.rehearsal.state import Resource
-from local.rehearsal.values import Properties, decode
+from local.rehearsal.values import decode
 
 STACK_TYPE = "pulumi:pulumi:Stack"
 
@@ -67,9 +68,9 @@ def goal_of(request: Any, project: str, stack: str) -> Goal:
 
 
 def _urn(request: Any, project: str, stack: str) -> str:
-    parent: Properties | str = request.parent.split("::")[2] if request.parent else ""
-    prefix = f"{parent}$" if parent and parent != STACK_TYPE else ""
-    return f"urn:pulumi:{stack}::{project}::{prefix}{request.type}::{request.name}"
+    parents = parse(request.parent).types if request.parent else ()
+    chain = () if parents == (STACK_TYPE,) else parents
+    return str(Urn(stack, project, (*chain, request.type), request.name))
 
 
 def _refuse_unsupported(request: Any) -> None:

@@ -33,6 +33,7 @@ class Journal:
     def __init__(self, before: Snapshot, save: Save | None, on_step: OnStep | None) -> None:
         self.preview = save is None
         self.steps: list[Step] = []
+        self.blocked: list[Step] = []
         self.errors: list[str] = []
         self._kept, self._made = list(before.resources), list[Resource]()
         self._pending = dict(before.pending)
@@ -60,15 +61,36 @@ class Journal:
         """Take a resource into the state, in place of its old self; one to `condemn` stays until it is deleted."""
         with self._lock:
             self._made.append(new)
+            if old is not None and old.urn != new.urn:
+                self._rename(old.urn, new.urn)
             if old is not None and condemn and not old.pending_replacement:
                 old.delete = True
             elif old is not None:
                 self.drop(old)
 
+    def _rename(self, old: str, new: str) -> None:
+        """Let what still names a resource by its old URN name it by the new one, as Pulumi's engine does.
+
+        Their own turn comes, unless the operation ends before it.
+        """
+        for item in self._kept:
+            item.parent = new if item.parent == old else item.parent
+            item.deleted_with = new if item.deleted_with == old else item.deleted_with
+            item.dependencies = sorted(new if urn == old else urn for urn in item.dependencies)
+            item.property_dependencies = {
+                key: sorted(new if urn == old else urn for urn in urns)
+                for key, urns in item.property_dependencies.items()
+            }
+
     def keep(self, found: Resource) -> None:
-        """Take into the state before what an earlier operation made and did not write down."""
+        """Take into the state before what an earlier operation made and did not write down.
+
+        What the state holds under another URN, because its parent changed since, is not taken twice.
+        """
         with self._lock:
-            if all(item.urn != found.urn for item in self._kept):
+            held = {item.urn for item in self._kept}
+            ids = {(item.type, item.id) for item in self._kept}
+            if found.urn not in held and (found.type, found.id) not in ids:
                 self._kept.append(found)
 
     def drop(self, old: Resource) -> None:
@@ -98,6 +120,12 @@ class Journal:
         """Note why the operation cannot go on; nothing new begins after it."""
         with self._lock:
             self.errors.append(f"{resource}: {reason}")
+
+    def block(self, step: Step, resource: str, reason: str) -> None:
+        """Note a step that `protect` forbids, which ends the operation like a failure."""
+        with self._lock:
+            self.blocked.append(step)
+            self.fail(resource, reason)
 
     def require_running(self) -> None:
         """Raises `Stopped` when nothing new may begin."""

@@ -14,9 +14,10 @@ import httpx
 from automation import github_errors, vercel_errors
 from common.errors import OperatorError
 from components.find_existing import REPOSITORY, SITE
+from components.urn import parse
 from local.rehearsal.diff import differ
 from local.rehearsal.provider import Live, Provider, ProviderError, UncertainError
-from local.rehearsal.state import Resource, type_of
+from local.rehearsal.state import Resource
 from local.rehearsal.values import Properties, plain
 from rest_clients.http_session import open_session
 
@@ -54,14 +55,21 @@ class SimulatedProvider(Provider):
     )
 
     def __init__(self, service: str, url: str, pending: Collection[str] | None = ()) -> None:
-        self._service, self._pending = service, pending
+        self._service = service
+        # Without the parents: a resource may have another one than when its create was cut off.
+        self._pending = None if pending is None else {parse(urn).identity for urn in pending}
         # The environment's proxy is for the real providers; an emulator is on this machine.
         self._client = open_session(f"{url.rstrip('/')}/_rehearsal/", trust_env=False)
 
     def create(self, urn: str, inputs: Mapping[str, Any]) -> tuple[str, Properties]:
-        type_ = type_of(urn)
-        body = {"inputs": plain(dict(inputs)), "urn": urn, "again": self._pending is None or urn in self._pending}
-        document = self._deployed(self._request("POST", quote(type_, safe="/"), body))
+        parsed = parse(urn)
+        body = {
+            "inputs": plain(dict(inputs)),
+            "urn": urn,
+            "identity": "::".join(parsed.identity),
+            "again": self._pending is None or parsed.identity in self._pending,
+        }
+        document = self._deployed(self._request("POST", quote(parsed.type, safe="/"), body))
         return str(document["id"]), {**document["outputs"], **inputs}
 
     def _deployed(self, document: Any) -> Any:
@@ -160,7 +168,7 @@ def list_unheld(environment: Mapping[str, str], held: Collection[str]) -> list[d
             provider.close()
         for each in every:
             if each.type == type_ and each.id not in held:
-                client = each.urn.split("::")[0].rpartition(":")[2]
+                client = parse(each.urn).stack
                 proof = f"it was made by the stack of client '{client}' (simulated)"
                 name = str(each.outputs["name"])
                 found.append({"kind": kind, "name": name, "client": client, "proof": proof, "doubt": ""})

@@ -11,15 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import OperatorError
+from components.urn import name_of
 from local.rehearsal.values import SECRET_SIGNATURE, SIGNATURE, Properties, Secret, plain, transform
 from local.rehearsal.vault import Vault
 
 VERSION = 1
-
-
-def type_of(urn: str) -> str:
-    """Return the type token of a URN, without those of its parents."""
-    return urn.split("::")[2].rsplit("$", 1)[-1]
 
 
 def stacks_in(folder: Path) -> list[str]:
@@ -58,7 +54,7 @@ class Resource:
     @property
     def name(self) -> str:
         """The logical name."""
-        return self.urn.split("::", 3)[3]
+        return name_of(self.urn)
 
     def needs(self) -> set[str]:
         """The URNs that must exist as long as this resource does."""

@@ -23,6 +23,7 @@ from tests.automation.local_client import make_client  # noqa: F401
 
 ROOT = Path(__file__).parents[2]
 PREFIX = "urn:pulumi:{}::client-environments::client-environments:index:ClientEnvironment${}::{}"
+"""A URN as programs without steps wrote it; old states hold them."""
 TYPES = {
     "db-password": "random:index/randomPassword:RandomPassword",
     "project": "pulumi-python:dynamic/supabase:Project",
@@ -35,9 +36,19 @@ TYPES = {
 }
 
 
+HOLDERS = {
+    **dict.fromkeys(("db-password", "project", "endpoints"), "Supabase"),
+    **dict.fromkeys(("schema", "isolation-check"), "Database"),
+    "repository": "GitHub",
+    "site": "Vercel",
+    "workflows": "N8n",
+}
+
+
 def step(name: str, operation: str = "create", client: str = "acme", **more: Any) -> Step:
     """A step of a resource of the client environment."""
-    return Step(PREFIX.format(client, TYPES[name], name), operation, **more)
+    kind = f"client-environments:index:{HOLDERS[name]}${TYPES[name]}"
+    return Step(PREFIX.format(client, kind, name), operation, **more)
 
 
 def keep_rehearsal(folder: Path) -> None:

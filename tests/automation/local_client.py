@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from automation import installer
 from automation.cli import app
 from automation.workspace import open_engine
+from components.urn import name_of
 from tests.layout import PROGRAM
 
 ROOT = Path(__file__).parents[2]
@@ -59,7 +60,7 @@ class Client:
 
     def _resources(self, *, secrets: bool) -> dict[str, Any]:
         resources = open_engine(self.name, local=self.local, root=self.root).resources(secrets=secrets)
-        return {resource["urn"].split("::", 3)[3]: resource for resource in resources}
+        return {name_of(resource["urn"]): resource for resource in resources}
 
     def query(self, statement: str) -> list[tuple[Any, ...]]:
         state = self.state()

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import subprocess
+import textwrap
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,14 @@ def commands(section: str) -> list[str]:
     """The blocks of commands of a section of the page."""
     text = PAGE.read_text().split(f"## {section}\n")[1].split("\n## ")[0]
     return re.findall(r"```bash\n(.*?)```", text, re.DOTALL)
+
+
+def tree(text: str) -> set[tuple[int, str, str]]:
+    """Depth, type and name of the resources in what `pulumi stack` prints; plugins and starter files left out."""
+    block = textwrap.dedent(text.partition("\n")[2].partition("\n\n")[0])
+    drawn = re.findall(r"^([│├└─ ]*)(\S+:\S+) +(\S+)$", block, re.MULTILINE)
+    found = {(len(branch) // 3, kind, name) for branch, kind, name in drawn}
+    return {each for each in found if not each[1].startswith("pulumi:providers:") and "starter/" not in each[2]}
 
 
 def pulumi_home(folder: Path) -> Path:
@@ -64,7 +73,7 @@ def test_the_page_s_commands_create_a_client_change_nothing_more_and_delete_it(c
     created, deleted = commands("On this machine, against the emulators")
     environment = clean_environment(PULUMI_HOME=str(pulumi_home(tmp_path)))
     # Each block goes on in the shell of the one before.
-    marked = f"{created}\necho ==== && pulumi stack output && {{\n{deleted}\n}}"
+    marked = f"{created}\necho ==== && pulumi stack && {{\n{deleted}\n}}"
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", marked],
         cwd=copy,
@@ -80,6 +89,7 @@ def test_the_page_s_commands_create_a_client_change_nothing_more_and_delete_it(c
     assert len(re.findall(r"Resources:\n    \d+ unchanged", came_up)) >= 3
     assert re.findall(r".*\[diff:.*", came_up.partition("created\n")[2]) == []
     assert re.search(r"project_ref +[a-z]{20}\b", went)
+    assert tree(went.partition("TYPE")[2]) == tree(PAGE.read_text().partition("\nTYPE")[2])
     assert re.search(r"Resources:\n    - \d+ deleted", went)
     assert (copy / "Pulumi.nordwind.yaml").exists()
 

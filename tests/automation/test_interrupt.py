@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from automation.workspace import open_engine
+from components.urn import name_of
 from tests.automation.conftest import ROOT, keep_rehearsal
 from tests.automation.local_client import PULUMI
 from tests.automation.test_pulumi_engine import PROGRAM, PROVIDER
@@ -148,4 +149,4 @@ def up(project: Path) -> "subprocess.CompletedProcess[str]":
 
 def names(project: Path) -> list[str]:
     resources = open_engine("acme", local=True, root=project).resources()
-    return [resource["urn"].split("::", 3)[3] for resource in resources]
+    return [name_of(resource["urn"]) for resource in resources]

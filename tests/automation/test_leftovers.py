@@ -10,6 +10,8 @@ from pulumi.automation.events import StepEventStateMetadata
 
 from automation.pulumi_events import SECRET, UNKNOWN
 from automation.recovery.stack_recovery import settle_creates
+from components.find_existing import API_VARIABLE
+from components.urn import parse
 from tests.automation.local_client import ROOT
 from tests.conftest import Local
 
@@ -18,6 +20,7 @@ ROOT_URN = f"{STACK}pulumi:pulumi:Stack::client-environments-acme"
 PROVIDER = f"{STACK}pulumi:providers:github::default"
 REPOSITORY = f"{STACK}github:index/repository:Repository::repository"
 VARIABLE = f"{STACK}github:index/actionsVariable:ActionsVariable::colour"
+GROUP = "client-environments:index:GitHub"
 NAME = "client-leftover-local"
 
 
@@ -39,7 +42,7 @@ class Stack:
 
 
 def resource(urn: str, **inputs: Any) -> StepEventStateMetadata:
-    kind = urn.split("::")[2]
+    kind = parse(urn).type
     provider = "" if kind.startswith("pulumi:") else f"{PROVIDER}::{UNKNOWN}"
     custom = kind != "pulumi:pulumi:Stack"
     return StepEventStateMetadata(kind, urn, "", ROOT_URN if provider else "", provider, custom=custom, inputs=inputs)
@@ -99,3 +102,21 @@ def test_what_a_failed_create_made_nonetheless_is_taken_once_and_what_is_older_i
     assert settle_creates(stack, environment, ROOT, failed=[MINE], began=began) == [REPOSITORY]
     assert settle_creates(stack, environment, ROOT, failed=[MINE, COLOUR], began=began) == [VARIABLE]
     assert [one["urn"] for one in stack.state["resources"]] == [ROOT_URN, REPOSITORY, VARIABLE]
+
+
+def test_what_is_taken_into_a_state_of_an_older_program_comes_with_the_component_that_holds_it(
+    environment: dict[str, str], emulators: Local
+) -> None:
+    api_url = "https://left.supabase.co"
+    url = f"{emulators.urls['github']}/api/v3/repos/{emulators.exports['GITHUB_OWNER']}/{NAME}/actions/variables"
+    headers = {"Authorization": f"Bearer {emulators.exports['GITHUB_TOKEN']}"}
+    emulators.http.post(url, json={"name": API_VARIABLE, "value": api_url}, headers=headers)
+    group = StepEventStateMetadata(GROUP, f"{STACK}{GROUP}::github", "", ROOT_URN, "", custom=False, inputs={})
+    held = StepEventStateMetadata(
+        MINE.type, MINE.urn, "", group.urn, f"{PROVIDER}::{UNKNOWN}", custom=True, inputs=MINE.inputs
+    )
+    stack = Stack({"urn": ROOT_URN, "type": "pulumi:pulumi:Stack"})
+    assert settle_creates(stack, environment, ROOT, planned=[group, held], api_url=api_url) == [REPOSITORY]
+    assert [one["urn"] for one in stack.state["resources"]] == [ROOT_URN, group.urn, REPOSITORY]
+    # A second look finds both there.
+    assert settle_creates(stack, environment, ROOT, planned=[group, held], api_url=api_url) == []

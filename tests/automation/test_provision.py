@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from automation.clients import ProvisioningJob
-from automation.provision import STEPS, fold, provision, step_of
+from automation.engine import Step
+from automation.provision import CLIENT, STEPS, count_by_step, fold, provision, step_of
 from common.errors import OperatorError
-from tests.automation.conftest import TYPES, FakeEngine, FakeWorkspace, step
+from tests.automation.conftest import HOLDERS, TYPES, FakeEngine, FakeWorkspace, step
 
 JOB = ProvisioningJob("blau", "Blau", "owner@blau.example", "growth")
 
@@ -48,10 +49,16 @@ def test_a_refresh_before_the_update_is_no_step_of_its_own() -> None:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_every_resource_belongs_to_the_step_that_its_design_says(name: str) -> None:
-    expected = {"repository": "github", "site": "vercel", "workflows": "n8n"}
-    expected |= dict.fromkeys(("schema", "isolation-check"), "database")
-    assert step_of(name, TYPES[name]) == expected.get(name, "supabase")
+def test_the_step_of_a_resource_is_the_component_that_holds_it(name: str) -> None:
+    assert step_of(step(name).urn) == HOLDERS[name].lower()
+
+
+def test_what_an_older_program_left_directly_under_the_client_is_no_step_s_and_still_counts() -> None:
+    old = step("site", "delete").urn.replace("client-environments:index:Vercel$", "")
+    results = fold([step("project", "same"), Step(old, "delete")], {})
+    assert [(each.name, each.status) for each in results[len(STEPS) :]] == [(CLIENT, "updated")]
+    resources = [{"urn": old, "type": TYPES["site"]}, {"urn": step("project").urn, "type": TYPES["project"]}]
+    assert count_by_step(resources) == {**dict.fromkeys(STEPS, 0), "supabase": 1, CLIENT: 1}
 
 
 def test_a_new_client_gets_its_file_and_a_result_that_is_json(folder: Path) -> None:

@@ -32,7 +32,7 @@ api_url = options.pop("api_url", "https://x.example")
 archive = options.pop("archive_on_destroy", "") == "yes"
 settings = replace(SETTINGS, protect=False, archive_on_destroy=archive, **options)
 parent = pulumi.ComponentResource("test:index:Client", "client")
-repository.declare_repository(settings, api_url=api_url, publishable_key="p", parent=parent)
+repository.GitHub(parent, settings, api_url=api_url, publishable_key="p")
 """
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from automation.pulumi_engine import PulumiEngine
+from components.urn import name_of
 
 ROOT = Path(__file__).parents[2]
 ENGINE = [
@@ -58,7 +59,7 @@ class NativeStack:
     def plan(self, **settings: str) -> dict[str, str]:
         """What a preview with refresh would do, by name; steps that change nothing left out."""
         shown = json.loads(self("preview", "--json", "--refresh", "--run-program", **settings))
-        steps = {step["urn"].split("::")[-1]: step["op"] for step in shown["steps"]}
+        steps = {name_of(step["urn"]): step["op"] for step in shown["steps"]}
         return {name: operation for name, operation in steps.items() if operation not in ("same", "refresh")}
 
 

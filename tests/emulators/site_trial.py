@@ -23,12 +23,11 @@ options = {key.removeprefix("SET_"): value for key, value in os.environ.items() 
 named = {"project_name": "client-native-local", **options}
 settings = replace(SETTINGS, protect=False, archive_on_destroy=False, **named)
 parent = pulumi.ComponentResource("test:index:Client", "client")
-made = repository.declare_repository(settings, api_url="https://x.example", publishable_key="p", parent=parent)
-site.declare_site(
-    settings, repository_full_name=made.full_name, repository_content=made.content, commits=made.commits,
+made = repository.GitHub(parent, settings, api_url="https://x.example", publishable_key="p")
+site.Vercel(
+    parent, settings, repository_full_name=made.full_name, repository_content=made.content, commits=made.commits,
     api_url="https://x.example", publishable_key="p", secret_key=pulumi.Output.secret("made-up-secret"),
     secret_key_id="key-1",
-    parent=parent,
 )
 """
 

@@ -7,10 +7,10 @@ import pytest
 import yaml
 
 from automation.engine import Outcome
-from automation.provision import is_component
 from automation.workspace import open_engine
 from components.schema.resource import INPUTS
 from components.supabase import api_key, endpoints, owner, project, settings
+from components.urn import is_component
 from local.emulators.supabase import organizations
 from local.rehearsal.diff import parsed
 from pgschema.catalog import read_snapshot

@@ -3,6 +3,7 @@
 import httpx
 import pytest
 
+from components.urn import name_of
 from tests.conftest import Local
 from tests.rehearsal.conftest import Bench
 
@@ -51,7 +52,7 @@ def test_simulated_resources_live_like_real_ones_and_each_step_says_so(documents
 @pytest.mark.long
 def test_simulated_resources_drift_by_hand_and_are_mended(documents: Bench, emulators: Local) -> None:
     documents.up(text("drifts"))
-    ids = {str(item["urn"]).rsplit("::", 1)[1]: item["id"] for item in documents.engine.resources()}
+    ids = {name_of(item["urn"]): item["id"] for item in documents.engine.resources()}
 
     def by_hand(service: str, method: str, name: str, **changes: object) -> None:
         url = f"{emulators.urls[service].rstrip('/')}/_rehearsal/documents/{ids[name]}"
@@ -114,3 +115,32 @@ def test_what_github_refuses_is_told_with_what_to_do_as_by_the_real_plugin(
         " Nothing proves that it is this client's, so it is not taken over: rename it on GitHub, or choose"
         " another projectName."
     )
+
+
+ALONE = """
+import pulumi_github as github
+github.Repository("repository", name="moves", visibility="private")
+"""
+INSIDE = """
+import pulumi_github as github
+box = pulumi.ComponentResource("tiny:index:Box", "box")
+old = pulumi.Alias(parent=pulumi.ROOT_STACK_RESOURCE)
+github.Repository("repository", name="moves", visibility="private", opts=Options(parent=box, aliases=[old]))
+"""
+
+
+def test_a_document_stays_its_resources_under_another_parent(documents: Bench) -> None:
+    documents.up(ALONE)
+    assert documents.up(INSIDE) == ["create box", "same repository"]
+    documents.run("destroy")
+    assert sorted(f"{step.operation} {step.name}" for step in documents.outcome.steps) == [
+        "delete box",
+        "delete repository",
+    ]
+
+
+def test_what_a_lost_state_held_under_another_parent_is_taken_up(documents: Bench) -> None:
+    documents.up(ALONE)
+    (documents.root / ".local/rehearsal/bench.json").unlink()
+    assert documents.up(INSIDE) == ["create box", "create repository"]
+    assert documents.run("destroy") == ["delete box", "delete repository"]
