@@ -12,6 +12,7 @@ from pathlib import Path
 import httpx
 
 from automation.engine import Outcome, Step
+from components.settings import STACK_MARK
 from local.emulators.server import Emulators
 from local.rehearsal.engine import Rehearsal
 from tests.layout import PROGRAM
@@ -41,6 +42,8 @@ def main() -> None:
 def _measure(root: Path, emulators: Emulators) -> None:
     environment = {**os.environ, **emulators.exports}
     environment |= {"CLIENT_ENVIRONMENT": "local", "PULUMI_CONFIG_PASSPHRASE": "local"}
+    # Without it the program asks the engine for its state, which rehearsal does not answer.
+    environment[STACK_MARK] = str(root)
     engine = Rehearsal(root, "acme", environment, root / "state")
     print(f"client: {LATENCY:g} s a request, a project up after {STARTUP:g} s, rehearsal engine")
     answers: list[float] = []
