@@ -101,6 +101,9 @@ class Engine(Protocol):
     def up(self, *, refresh: bool = False, gone: Collection[str] = (), on_step: OnStep | None = None) -> Outcome:
         """Make the remote systems what the program says; with `refresh`, look at what they hold first.
 
+        A client that has a project, repository or site is previewed first. Raises `OperatorError`, with nothing
+        changed, when the plan deletes one of them and creates another; see `automation.losses`.
+
         `gone` names resources that may leave the state although their token does not show that they are gone.
         """
 

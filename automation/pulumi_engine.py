@@ -18,6 +18,7 @@ from pulumi.automation import events
 from automation.engine import OnStep, Outcome, outputs_by_name
 from automation.interrupt import requested
 from automation.local import LOCAL_PASSPHRASE, LOCAL_STATE
+from automation.losses import plan_first
 from automation.pulumi_command import Command, OverdueError, within_limit
 from automation.pulumi_events import SECRET, Recorder, text_lines
 from automation.recovery.stack_recovery import ask_sight, free_lock, settle_creates
@@ -91,6 +92,8 @@ class PulumiEngine:
             if api_url:
                 self.preview()
             self._settle(stack, planned=self._planned, api_url=api_url)
+        if (refused := plan_first(self._client, held, lambda: self._plan(refresh, stack=stack))) is not None:
+            return refused
         began = datetime.now(UTC)
         outcome = self._run(lambda stack, **more: stack.up(show_secrets=False, **options, **more), on_step, stack)
         if self._failed:

@@ -15,6 +15,7 @@ from typing import Any
 
 from automation.engine import OnStep, Outcome
 from automation.interrupt import deferred, requested
+from automation.losses import plan_first
 from common.errors import OperatorError
 from components.urn import name_of, type_of
 from local.rehearsal.deletion import refresh_all
@@ -72,6 +73,9 @@ class Rehearsal:
 
     def up(self, *, refresh: bool = False, gone: Collection[str] = (), on_step: OnStep | None = None) -> Outcome:
         # Documents of the emulators are there for everybody, so `gone` has nothing to decide.
+        refused = plan_first(self._stack, self.resources(), lambda: self.preview(refresh=refresh))
+        if refused is not None:
+            return refused
         return self._run(lambda operation: self._declare(operation, refresh=refresh), on_step)
 
     def refresh(self, *, on_step: OnStep | None = None) -> Outcome:

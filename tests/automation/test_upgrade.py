@@ -1,6 +1,7 @@
 """A client of an older program: its resources move under the steps, and none is made anew."""
 
 import json
+import shutil
 from typing import Any
 
 import pytest
@@ -8,10 +9,11 @@ import pytest
 from automation.provision import STEPS
 from automation.workspace import open_engine
 from components.urn import is_component, name_of
-from tests.automation.local_client import Client, MakeClient
+from tests.automation.local_client import ROOT, Client, MakeClient
 from tests.automation.old_states import COMMITS, STATES, Held, resources_of, text_of
 
 GROUPS = set(STEPS) - {"n8n"}
+ALIAS = "            aliases=[pulumi.Alias(parent=self._client)],\n"
 
 
 def ids(client: Client) -> dict[str, Any]:
@@ -27,6 +29,15 @@ def planned(client: Client) -> dict[str, set[str]]:
     for step in outcome.changes:
         found.setdefault(step.operation, set()).add(step.name)
     return found
+
+
+def forget_aliases(client: Client) -> None:
+    """Let the client's program be one whose resources carry no alias to their old parent."""
+    (client.root / "components").unlink()
+    shutil.copytree(ROOT / "components", client.root / "components")
+    group = client.root / "components/group.py"
+    assert ALIAS in group.read_text()
+    group.write_text(group.read_text().replace(ALIAS, ""))
 
 
 @pytest.mark.parametrize("path", sorted(STATES.glob("*.json")), ids=lambda path: path.stem)
@@ -74,3 +85,22 @@ def test_a_client_of_an_older_program_gets_its_steps_and_keeps_everything_it_has
     assert (planned(client), ids(client)) == ({}, before)
     assert client("destroy", "--yes")[0] == 0
     assert (client.state(), client.projects()) == ({}, [])
+
+
+def test_an_up_that_would_make_a_client_anew_is_refused_with_nothing_touched(make_client: MakeClient) -> None:
+    client = make_client("anew")
+    assert client("up")[0] == 0
+    held = Held(client)
+    held.put_back(COMMITS[-1])
+    before = held.read()
+    for service in ("github", "vercel"):
+        client.emulators.requests(service)  # empties the log
+    forget_aliases(client)
+    code, told = client("up")
+    assert code == 2
+    assert told["error"].startswith(f"{client.name}: the plan would delete and create anew: project, repository, site")
+    assert "\n" not in told["error"]
+    assert (held.read(), client.projects()) == (before, [client.project_name])
+    for service in ("github", "vercel"):
+        assert {one["method"] for one in client.emulators.requests(service)} <= {"GET"}
+    assert client.query("select count(*) from public.organizations") == [(1,)]

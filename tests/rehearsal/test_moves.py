@@ -1,5 +1,8 @@
 """A resource that moves under another parent: renamed in the state by its alias, never made anew."""
 
+import pytest
+
+from common.errors import OperatorError
 from tests.rehearsal.conftest import Bench
 
 BOXES = """
@@ -83,3 +86,42 @@ def test_without_the_alias_it_would_be_made_anew_and_protection_alone_stands_in_
     assert "create c" in steps
     assert {(step.operation, step.name) for step in either.outcome.blocked} == {("delete", "c")}
     assert either.calls() == []
+
+
+def lose(either: Bench, program: str, verb: str = "up", **options: bool) -> str:
+    """The refusal of an operation that may not begin."""
+    either.program(program)
+    either.calls()
+    with pytest.raises(OperatorError, match="the plan would delete and create anew: project") as said:
+        getattr(either.engine, verb)(**options)
+    assert "create" not in " ".join(either.calls())
+    return str(said.value)
+
+
+@pytest.mark.parametrize("protect", [True, False])
+def test_an_up_that_would_make_the_project_anew_is_refused_with_nothing_touched(either: Bench, protect: bool) -> None:
+    project = f'{BOXES}\nThing("project", opts=inside(outer, protect={protect}))\n'
+    either.up(project)
+    before, live = either.engine.resources(), either.live()
+    moved = project.replace("\nThing", '\ninner = Box("inner", Options(parent=outer))\nThing("first")\nThing')
+    said = lose(either, moved.replace("inside(outer", "inside(inner"))
+    assert said.startswith("bench: ")
+    assert said.count("\n") == 0
+    assert (either.engine.resources(), either.live()) == (before, live)
+    replaced = project.replace('"project", ', '"project", kind="other", ')
+    lose(either, replaced)
+    lose(either, replaced, refresh=True)
+    assert (either.engine.resources(), either.live()) == (before, live)
+    assert either.up(moved.replace("inside(outer", "inside(inner, outer")) == [
+        "create first",
+        "create inner",
+        "same outer",
+        "same project",
+    ]
+
+
+def test_a_thing_that_is_gone_may_be_made_again(either: Bench) -> None:
+    either.up('Thing("project")')
+    (either.things / "project-plain.json").unlink()
+    assert "create project" in either.up(refresh=True)
+    assert either.live() == {"project-plain": 1.0}
