@@ -7,6 +7,8 @@ and body. Only httpx's asynchronous client can be cancelled from outside, so the
 
 import asyncio
 import functools
+import os
+import ssl
 import threading
 from collections.abc import Coroutine, Mapping
 from typing import Any, TypeVar
@@ -18,6 +20,7 @@ T = TypeVar("T")
 REQUEST_SECONDS = 60.0  # in total
 CONNECT_SECONDS, SILENCE_SECONDS = 10.0, 30.0  # of those: to connect, and without a byte
 KEPT = ("http_version", "reason_phrase")
+TRUSTED = ("SSL_CERT_FILE", "SSL_CERT_DIR")  # variables by which httpx finds other authorities than its own
 
 
 class TotalTimeout(httpx.TimeoutException):
@@ -44,6 +47,8 @@ def open_session(
         transport: replaces the network in tests.
         network: `proxy`, `verify` and `trust_env` as httpx takes them.
     """
+    if network.get("verify", True) is True:
+        network["verify"] = _authorities(network.get("trust_env", True), *map(os.environ.get, TRUSTED))
     return httpx.Client(
         base_url=base_url,
         headers=headers,
@@ -96,6 +101,12 @@ class _DeadlineTransport(httpx.BaseTransport):
         return httpx.Response(
             answer.status_code, headers=answer.headers, stream=httpx.ByteStream(body), extensions=extensions
         )
+
+
+@functools.cache
+def _authorities(trust_env: bool, *_named: str | None) -> ssl.SSLContext:
+    """Whom sessions trust, read once for each value of `TRUSTED`: reading it takes longer than ten requests."""
+    return httpx.create_ssl_context(trust_env=trust_env)
 
 
 @functools.cache

@@ -1,12 +1,15 @@
 """No answer is waited for without an end, however slowly it comes in: a real server that drips, every API client."""
 
+import ssl
 import threading
 from collections.abc import Callable
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import httpx
 import pytest
 import stamina
+import trustme
 
 from automation import vercel_errors
 from automation.preflight.github import examine
@@ -130,3 +133,48 @@ def test_a_build_log_that_drips_leaves_the_message_as_it_was(url: str) -> None:
     text = "BUILD_FAILED - it. Visit https://vercel.com/a/b/abc for more information"
     # Plain HTTP is not what a TLS client expects, so the proxy that drips answers its CONNECT.
     assert vercel_errors.with_build_log(text, None, {"HTTPS_PROXY": url}) == text
+
+
+class Greeting(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
+def test_a_session_trusts_the_authorities_that_the_environment_names_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority, context = trustme.CA(), ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.cert_pem.write_to_path(str(tmp_path / "authority.pem"))
+    with HTTPServer(("127.0.0.1", 0), Greeting) as server:
+        server.socket = context.wrap_socket(server.socket, server_side=True)
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+
+        def trusted() -> bool:
+            with open_session(f"https://127.0.0.1:{server.server_port}") as http:
+                try:
+                    return http.get("/").status_code == 204
+                except httpx.ConnectError:
+                    return False
+
+        monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+        assert not trusted()
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "authority.pem"))
+        assert trusted()
+        monkeypatch.delenv("SSL_CERT_FILE")
+        assert not trusted()
+        server.shutdown()
+
+
+def test_sessions_read_the_authorities_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    http_session._authorities.cache_clear()
+    made, make = [], httpx.create_ssl_context
+    monkeypatch.setattr(httpx, "create_ssl_context", lambda **options: made.append(options) or make(**options))
+    for _ in range(3):
+        open_session("https://example.org").close()
+    assert len(made) == 1
