@@ -7,7 +7,7 @@ ROOMS := common rest_clients pgschema supabase_management components automation 
 demo: .venv/local ; @$(BIN)/clients demo $(ARGS)
 stop: .venv/local ; @$(BIN)/clients local stop
 # Some machines set the variable; then each of the many processes that tests start would compile all modules again.
-test: .venv/dev ; PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 $(ARGS)
+test: .venv/dev ; PYTHONDONTWRITEBYTECODE= $(BIN)/pytest -n 4 --dist worksteal $(ARGS)
 test-live: .venv/dev ; $(BIN)/pytest -s --live tests/live/test_live.py $(ARGS)
 lint: .venv/dev ; $(BIN)/ruff check . && $(BIN)/ruff format --check -q . && $(BIN)/mypy $(ROOMS) && $(BIN)/lint-imports
 bench: .venv/dev ; $(BIN)/python -m bench $(ARGS)
