@@ -62,7 +62,7 @@ def test_a_client_comes_up_and_the_second_time_nothing_changes(make_client: Make
 
 def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make_client: MakeClient) -> None:
     client = make_client("second")
-    assert client("up")[0] == 0
+    client.bring_up()
     ref = client.state()["project"]["id"]
     path = client.root / f"Pulumi.{client.name}.yaml"
     path.write_text(path.read_text().replace("Outdoor", "Indoor"))
@@ -87,7 +87,7 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
 
 def test_rotate_gives_new_secrets_and_the_old_ones_stop_working(make_client: MakeClient) -> None:
     client = make_client("rotated")
-    client("up")
+    client.bring_up()
     before = client.state()
     code, rotated = client("rotate")
     assert (code, rotated["error"]) == (0, None)

@@ -53,7 +53,7 @@ def refused(client: Client, statement: str) -> bool:
 
 def test_what_no_migration_made_stays_in_sight_until_it_is_gone(make_client: MakeClient) -> None:
     client = make_client("byhand")
-    assert client("up")[0] == 0
+    client.bring_up()
     assert named(client) == (0, [])
     client.query(BY_HAND)
     assert named(client) == (1, NAMED)
@@ -79,7 +79,7 @@ def test_foreign_objects_are_closed_when_an_operator_says_so_and_nothing_is_drop
     make_client: MakeClient,
 ) -> None:
     client = make_client("closing")
-    assert client("up")[0] == 0
+    client.bring_up()
     client.query(BY_HAND + "; grant select on contacts to anon")
     # Without somebody who can answer it asks for --yes, and changes nothing.
     result = CliRunner().invoke(app, ["up", client.name, "--local", "--json", "--refresh", "--close-foreign"])
@@ -105,7 +105,7 @@ def test_foreign_objects_are_closed_when_an_operator_says_so_and_nothing_is_drop
 @pytest.mark.long
 def test_what_cannot_be_closed_is_named_and_stops_no_repair(make_client: MakeClient) -> None:
     client = make_client("notmine")
-    assert client("up")[0] == 0
+    client.bring_up()
     ref = client.state()["project"]["id"]
     with client.emulators.postgres.admin(ref) as admin:
         admin.execute("create table public.theirs (id int); grant select on public.theirs to anon")
@@ -125,14 +125,14 @@ def test_closing_needs_a_look_first() -> None:
     assert (result.exit_code, "needs --refresh" in result.stderr) == (2, True)
 
 
-@pytest.mark.parametrize("words", [(), ("--refresh",)])
-def test_a_preview_says_whether_it_looked_at_the_live_systems(make_client: MakeClient, words: tuple[str, ...]) -> None:
-    client = make_client("looked" + "".join(words).strip("-"))
-    assert client("up")[0] == 0
+def test_a_preview_says_whether_it_looked_at_the_live_systems(make_client: MakeClient) -> None:
+    client = make_client("looked")
+    client.bring_up()
     client.query("create table public.scratch (id int)")
-    result = CliRunner().invoke(app, ["preview", client.name, "--local", "--json", *words])
-    (planned,) = json.loads(result.stdout)["clients"]
-    assert planned["live_systems_looked_at"] is bool(words)
-    assert (NOT_LOOKED in result.stderr) is not bool(words)
-    assert result.exit_code == (1 if words else 0)
-    assert bool(planned["changes"]) is bool(words)
+    for words in ((), ("--refresh",)):
+        result = CliRunner().invoke(app, ["preview", client.name, "--local", "--json", *words])
+        (planned,) = json.loads(result.stdout)["clients"]
+        assert planned["live_systems_looked_at"] is bool(words)
+        assert (NOT_LOOKED in result.stderr) is not bool(words)
+        assert result.exit_code == (1 if words else 0)
+        assert bool(planned["changes"]) is bool(words)

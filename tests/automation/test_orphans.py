@@ -207,7 +207,7 @@ def test_a_renamed_client_leaves_its_old_stack_and_a_lost_state_its_things_and_a
     content = yaml.safe_load(path.read_text())
     content["config"] |= {"client-environments:clientName": "Older and Sons"}
     path.write_text(yaml.safe_dump(content))
-    assert client("up")[0] == 0
+    client.bring_up()
     rename(client, "newer")
     workspace = open_workspace(client.root, local=True)
     (stack,) = [one for one in find_orphans(workspace).found if one.client == client.name]

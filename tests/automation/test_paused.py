@@ -46,8 +46,7 @@ def changed(result: dict[str, Any]) -> list[tuple[str, str]]:
 def paused(make_client: MakeClient) -> Client:
     """A client that was paused, and given another name and tier, by one `up`."""
     client = make_client(f"p{uuid4().hex[:8]}")  # the emulators keep what an earlier test has made
-    code, done = client("up")
-    assert (code, done["error"]) == (0, None)
+    client.bring_up()
     write(client, paused=True, clientName="Acme Indoor", tier="growth", keyGeneration=2)
     code, result = client("up")
     assert (code, result["error"]) == (0, None)
@@ -94,7 +93,7 @@ def test_one_that_somebody_restored_is_drift_and_paused_again_and_what_came_mean
 
 def test_a_client_that_somebody_paused_is_drift_and_runs_again_after_a_refresh(make_client: MakeClient) -> None:
     client = make_client("halted")
-    assert client("up")[0] == 0
+    client.bring_up()
     by_hand(client, "pause")
     code, found = client("drift")
     assert (code, found["error"], found["program"]) == (1, None, [])

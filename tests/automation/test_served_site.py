@@ -82,7 +82,7 @@ def test_people_of_two_organizations_see_their_own_rows_and_rotation_fails_no_re
     make_client: MakeClient,
 ) -> None:
     client = make_client("served")
-    assert client("up")[0] == 0
+    client.bring_up()
     site = Site(client)
     assert "text/html" in site.get("/").headers["content-type"]
     state = client.state()
