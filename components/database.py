@@ -12,7 +12,7 @@ from components.schema.resource import Schema
 from components.settings import ClientSettings
 from pgschema.migrations import sql_digest
 
-ISOLATION_CHECK = ".venv/bin/python -m pgschema.isolation"
+ISOLATION_CHECK = ".venv/bin/python -m components.schema.isolation"
 
 
 class Database(Group):

@@ -8,6 +8,9 @@ from pathlib import Path
 import dill
 import pytest
 
+from components.database import ISOLATION_CHECK
+from components.site import PROBE
+
 ROOT = Path(__file__).parent.parent
 
 PROVIDERS = {
@@ -38,6 +41,19 @@ def test_importing_a_provider_declares_nothing_and_stays_cheap(module: str) -> N
         [sys.executable, "-c", f"{code} if n in sys.modules])"], cwd=ROOT, capture_output=True, text=True, check=True
     )
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("command", "recorded"),
+    [(ISOLATION_CHECK, "components.schema.isolation"), (PROBE, "components.probe")],
+)
+def test_a_command_of_the_state_keeps_its_words_and_fails_where_it_can_see_nothing(command: str, recorded: str) -> None:
+    """A module without a main would do nothing and end with exit code 0, which counts as passed."""
+    assert command == f".venv/bin/python -m {recorded}"
+    environment = {"PATH": "/usr/bin:/bin", "DATABASE_URL": "postgresql://postgres@127.0.0.1:1/none", "SITE_URL": "x"}
+    done = subprocess.run([sys.executable, "-m", recorded], cwd=ROOT, env=environment, capture_output=True, text=True)
+    assert (done.returncode != 0, done.stdout) == (True, "")
+    assert done.stderr.strip()
 
 
 def test_the_program_is_under_forty_lines() -> None:

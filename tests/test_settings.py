@@ -170,7 +170,7 @@ def test_a_file_that_is_no_settings_file_is_refused_by_name(folder: Path, conten
 
 
 def test_a_missing_file_says_how_to_make_one(folder: Path) -> None:
-    with pytest.raises(OperatorError, match="automation new"):
+    with pytest.raises(OperatorError, match="clients new"):
         load_settings("nobody", folder)
 
 

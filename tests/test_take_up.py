@@ -126,7 +126,7 @@ def test_a_repository_without_proof_is_refused_with_what_to_do(
     make_repository(services, api_url)
     with pytest.raises(OperatorError, match=f"acme: {NAME} exists already at GitHub. Nothing proves") as refusal:
         told(begin(state), REPOSITORY, "repository", **DESCRIBED)
-    assert "python -m automation up acme" in str(refusal.value)
+    assert "clients up acme" in str(refusal.value)
 
 
 def test_a_site_that_is_linked_to_nothing_is_refused(services: Local, begin: Begin) -> None:

@@ -113,7 +113,7 @@ def test_every_connection_notices_that_the_other_end_is_gone(home: Home) -> None
 
 
 def test_the_isolation_check_is_cut_off_in_one_line(home: Home, monkeypatch: pytest.MonkeyPatch, capsys) -> None:
-    from pgschema import isolation
+    from components.schema import isolation
 
     monkeypatch.setenv("DATABASE_URL", home.address.dsn)
     monkeypatch.setenv("PGPASSWORD", PASSWORD)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from common.errors import OperatorError
-from supabase_management import adoption, pooler
+from supabase_management import pooler
 from supabase_management.adoption import Wanted
 from supabase_management.client import Client
 from supabase_management.errors import ApiError, WrongPasswordError
@@ -50,14 +50,6 @@ ANSWERS = {
 
 
 FREE = {"GET /v1/organizations/agency": (200, {"slug": "agency", "name": "Agency", "plan": "free"})}
-
-
-@pytest.fixture
-def warnings(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """What the operator is warned of."""
-    told: list[str] = []
-    monkeypatch.setattr(adoption, "tell", told.append)
-    return told
 
 
 def run(answers: dict[str, Any] | None = None, wanted: Wanted = WANTED) -> Script:
@@ -110,12 +102,12 @@ def test_the_mark_of_another_client_is_no_proof(logins: list[Login]) -> None:
 
 @pytest.mark.parametrize(("outcome", "told"), [(Login.REFUSED, True), (Login.ACCEPTED, False)])
 def test_our_mark_is_proof_and_no_password_is_reset(
-    logins: list[Login], warnings: list[str], outcome: Login, told: bool
+    logins: list[Login], caplog: pytest.LogCaptureFixture, outcome: Login, told: bool
 ) -> None:
     logins += [outcome]
     script = run({QUERY: MARK}, replace(WANTED, adopt=True))
     assert PASSWORD_ROUTE not in script.calls
-    assert ("found again by our mark. Its database password stays as it is." in "".join(warnings)) == told
+    assert ("found again by our mark. Its database password stays as it is." in caplog.text) == told
 
 
 def test_the_mark_of_a_database_that_was_not_up_is_asked_for_again(logins: list[Login]) -> None:
@@ -124,11 +116,11 @@ def test_the_mark_of_a_database_that_was_not_up_is_asked_for_again(logins: list[
     assert PASSWORD_ROUTE not in run({QUERY: [not_up, MARK]}).calls
 
 
-def test_a_foreign_project_is_adopted_with_a_word(logins: list[Login], warnings: list[str]) -> None:
+def test_a_foreign_project_is_adopted_with_a_word(logins: list[Login], caplog: pytest.LogCaptureFixture) -> None:
     logins += [Login.REFUSED, Login.REFUSED, Login.REFUSED, Login.ACCEPTED]
     script = run(wanted=replace(WANTED, adopt=True))
     assert script.calls.count(PASSWORD_ROUTE) == 1
-    assert "because `adopt: true`" in "".join(warnings)
+    assert "because `adopt: true`" in caplog.text
 
 
 def test_adopting_with_the_right_password_resets_nothing(logins: list[Login]) -> None:
@@ -137,12 +129,12 @@ def test_adopting_with_the_right_password_resets_nothing(logins: list[Login]) ->
 
 
 def test_adopting_with_the_password_the_project_has_resets_nothing_and_says_so(
-    logins: list[Login], warnings: list[str], monkeypatch: pytest.MonkeyPatch
+    logins: list[Login], caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SUPABASE_DB_PASSWORD", "what-it-always-was")
     logins += [Login.ACCEPTED]
     assert PASSWORD_ROUTE not in run(wanted=replace(WANTED, adopt=True)).calls
-    assert "taken over with its password, which stays as it is" in "".join(warnings)
+    assert "taken over with its password, which stays as it is" in caplog.text
 
 
 def test_adopting_with_a_wrong_password_is_refused_and_resets_nothing(
