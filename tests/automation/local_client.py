@@ -74,7 +74,8 @@ class Client:
             return cursor.fetchall() if cursor.description else []
 
     def projects(self) -> list[str]:
-        route = f"/v1/organizations/{self.emulators.exports['SUPABASE_ORG_SLUG']}/projects"
+        # Other tests of this process leave more projects than a page holds.
+        route = f"/v1/organizations/{self.emulators.exports['SUPABASE_ORG_SLUG']}/projects?search={self.project_name}"
         projects = self.emulators.supabase("GET", route).json()["projects"]
         return [project["name"] for project in projects if project["name"] == self.project_name]
 

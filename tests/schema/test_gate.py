@@ -259,7 +259,7 @@ def test_the_gate_leaves_settings_role_rows_and_sequences_as_they_were(connectio
 
 KILLED = """
 import os, sys
-from components.schema import apply as module, gate
+from pgschema import apply as module, gate
 from pgschema.catalog import query, read_snapshot
 from components.schema.connection import connect_from_environment
 from pgschema.migrations import read_migrations
