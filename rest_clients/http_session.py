@@ -105,7 +105,7 @@ class _DeadlineTransport(httpx.BaseTransport):
 
 @functools.cache
 def _authorities(trust_env: bool, *_named: str | None) -> ssl.SSLContext:
-    """Whom sessions trust, read once for each value of `TRUSTED`: reading it takes longer than ten requests."""
+    """Whom sessions trust, read once for each value of `TRUSTED`: parsing the file is slow."""
     return httpx.create_ssl_context(trust_env=trust_env)
 
 
