@@ -12,7 +12,9 @@ PROVIDER = "__provider"
 # How a pickle is cut and numbered; the rest is what it says.
 PICKLE_FRAMING = frozenset({"PROTO", "FRAME", "MEMOIZE"})
 Path = tuple[str | int, ...]
-PART = re.compile(r'\["((?:[^"\\]|\\.)*)"\]|\[(\d+|\*)\]|([^.\[\]]+)')
+PLAIN = re.compile(r"[A-Za-z0-9_]+")
+# As in Pulumi, a backslash stands before a quotation mark only.
+PART = re.compile(r'\["((?:\\"|[^"])*)"\]|\[(\d+|\*)\]|([^.\[\]]+)')
 
 
 def differences(old: Any, new: Any, path: Path = ()) -> Iterator[Path]:
@@ -67,22 +69,22 @@ def _equal(old: Any, new: Any) -> bool:
 
 
 def written(path: Path) -> str:
-    """A path as Pulumi writes it."""
+    """A path as Pulumi writes it: it quotes a name with anything but letters, digits and underscores."""
     text = ""
     for part in path:
         if isinstance(part, int):
             text += f"[{part}]"
-        elif PART.fullmatch(part):
+        elif PLAIN.fullmatch(part):
             text += f".{part}" if text else part
         else:
-            text += '["' + part.replace("\\", "\\\\").replace('"', '\\"') + '"]'
+            text += '["' + part.replace('"', '\\"') + '"]'
     return text
 
 
 def parsed(text: str) -> Path:
     """The path that a program wrote in `ignore_changes` or `replace_on_changes`; `*` stands for any part."""
     return tuple(
-        re.sub(r"\\(.)", r"\1", quoted) if quoted else int(index) if index.isdigit() else index or name
+        quoted.replace('\\"', '"') if quoted else int(index) if index.isdigit() else index or name
         for quoted, index, name in PART.findall(text)
     )
 

@@ -74,7 +74,7 @@ def test_a_changed_name_updates_in_place_and_what_somebody_changed_is_named(make
     assert "probe" in found["follows"]
     (hand,) = found["hand"]
     assert (hand["resource"], hand["operation"]) == ("schema", "update")
-    paths = [path for path in hand["properties"] if not path.startswith("catalog.leak deals: ")]
+    paths = [path for path in hand["properties"] if not path.startswith('catalog["leak deals: ')]
     assert paths == ['catalog["rls public.deals: disabled"]', "isolation"]
     assert "deals" in (client.root / "report.md").read_text()
     code, changed = client("up", "--refresh")
