@@ -1,4 +1,4 @@
-"""Finds the clients that commits affect.
+"""Find the clients that commits affect.
 
 A client's file touches that client; what no program reads touches none; anything else touches every client.
 """

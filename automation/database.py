@@ -1,4 +1,4 @@
-"""Reaches a client's database: from here, or with a tool of `components.schema` in a process of its own."""
+"""Reach a client's database: from here, or with a tool of `components.schema` in a process of its own."""
 
 import json
 import sys

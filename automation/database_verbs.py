@@ -1,11 +1,11 @@
 """Look after the database of a client, which its stack knows, or that of DATABASE_URL and PGPASSWORD."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import psycopg
 import typer
@@ -78,18 +78,20 @@ def baseline(
 ) -> None:
     """Tell how a database that another script made differs, or take it over with its rows."""
 
-    def work(connection: psycopg.Connection[Any]) -> tuple[int, dict[str, Any]]:
+    with session("db baseline", local=local, as_json=as_json) as run:
         from pgschema.baseline import differences, read_columns, take_over
 
-        if not (trial or write):
-            return DONE, {"lines": list(differences(connection))}
-        lines = take_over(connection, read_columns(columns))
-        (connection.commit if write else connection.rollback)()
-        return DONE, {"lines": lines}
-
-    with session("db baseline", local=local, as_json=as_json) as run:
         if trial and write:
             raise OperatorError("take one of --try and --write", "db baseline", "Nothing was changed.")
+        given = read_columns(columns)
+
+        def work(connection: psycopg.Connection[Any]) -> tuple[int, dict[str, Any]]:
+            if not (trial or write):
+                return DONE, {"lines": list(differences(connection))}
+            lines = take_over(connection, given)
+            (connection.commit if write else connection.rollback)()
+            return DONE, {"lines": lines}
+
         _run(run, client, work)
 
 
@@ -134,14 +136,8 @@ def _history(connection: psycopg.Connection[Any]) -> tuple[int, dict[str, Any]]:
     return DONE, {"lines": [" ".join(row).rstrip() for row in rows], "migrations": found}
 
 
-def _run(run: Session, client: str, work: Work) -> None:
+def _run(run: Session, client: str, work: Work) -> NoReturn:
     """Do the work on the client's database, say its lines, and leave with its exit code."""
-    if not client:
-        if not os.environ.get("DATABASE_URL"):
-            raise OperatorError("names no client, and DATABASE_URL is not set", run.verb, "Give one of the two.")
-        with open_database(os.environ, None) as connection:
-            code, data = work(connection)
-        _say(run, [ClientResult(NO_CLIENT, code, data)])
 
     def act(client: str, engine: Engine) -> ClientResult:
         schema = schema_in_state(engine.resources(secrets=True))
@@ -150,10 +146,17 @@ def _run(run: Session, client: str, work: Work) -> None:
         with open_database(run.workspace(writes=False).environment, schema) as connection:
             return ClientResult(client, *work(connection))
 
-    _say(run, run.run([client], act, parallel=1))
+    if client:
+        _say(run, run.run([client], act, parallel=1))
+    if not os.environ.get("DATABASE_URL"):
+        raise OperatorError("names no client, and DATABASE_URL is not set", run.verb, "Give one of the two.")
+    with open_database(os.environ, None) as connection:
+        result = ClientResult(NO_CLIENT, *work(connection))
+    _say(run, [result])
 
 
-def _say(run: Session, results: Any) -> None:
+def _say(run: Session, results: Sequence[ClientResult]) -> NoReturn:
+    """Say the lines of the results, and leave with their exit code."""
     for result in results:
         for line in result.data.get("lines", ()):
             run.screen.say(line)

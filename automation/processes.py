@@ -1,4 +1,4 @@
-"""Run a program to its end, under a deadline and in a process group of its own.
+"""Run programs to their ends, under deadlines and in process groups of their own, and tell whether one lives.
 
 A Ctrl-C of the terminal does not reach it, so that what it does is done whole; the second one kills it with this
 process.
@@ -98,3 +98,22 @@ def ask_tool(
 def _shown(command: Sequence[str]) -> str:
     """The command as a person would write it: `python -m automation.recovery.token_visibility`."""
     return " ".join([Path(command[0]).name, *command[1:3]])
+
+
+def is_alive(pid: int) -> bool:
+    """Tell whether a process runs, whoever owns it; one that only waits to be reaped does not."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return read_stat(pid)[:1] != ["Z"]
+
+
+def read_stat(pid: int) -> list[str]:
+    """Return state, parent and so on of a process; empty where there is no such process, or no /proc."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    except OSError:
+        return []

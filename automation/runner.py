@@ -3,7 +3,7 @@
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import typer
 
@@ -106,7 +106,9 @@ class Session:
         """Note that something of the result could not be written; the rest is told all the same."""
         self._lost = explain(error)
 
-    def end(self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None, *, least: int = DONE) -> None:
+    def end(
+        self, results: Sequence[ClientResult], more: Mapping[str, Any] | None = None, *, least: int = DONE
+    ) -> NoReturn:
         """Say what failed, print the JSON object when asked for, and leave with the exit code of the results.
 
         Args:

@@ -15,7 +15,7 @@ from typing import Any
 from pulumi import automation as auto
 from pulumi.automation import events
 
-from automation.processes import ask_tool
+from automation.processes import ask_tool, is_alive, read_stat
 from automation.pulumi_events import SECRET, UNKNOWN
 from common.errors import OperatorError
 from components.find_existing import SITE
@@ -51,7 +51,7 @@ def free_lock(stack: auto.Stack, refusal: str, mark: str) -> None:
     if host != socket.gethostname():
         remedy = "Wait for it; if it is dead: pulumi cancel."
         raise OperatorError(f"process {pid} on {host} holds the lock since {held['time']}", stack.name, remedy)
-    if _alive(pid):
+    if is_alive(pid):
         raise OperatorError(f"process {pid} is at work on this stack since {held['time']}", stack.name, "Wait for it.")
     _end_orphans(mark)
     stack.cancel()
@@ -177,24 +177,6 @@ def ask_sight(things: Sequence[Mapping[str, Any]], environment: Mapping[str, str
     return {name: said for name, said in found.items() if said not in {"there", "gone"}}
 
 
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return _stat(pid)[:1] != ["Z"]
-
-
-def _stat(pid: int) -> list[str]:
-    """State, parent and so on; empty where there is no such process, or no /proc."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    except OSError:
-        return []
-
-
 def _end_orphans(mark: str) -> None:
     """End the processes that were started for this stack and have no engine any more; returns when they have ended."""
     deadline = time.monotonic() + PATIENCE
@@ -218,7 +200,7 @@ def _orphans(mark: bytes) -> list[int]:
 
 
 def _has_engine(pid: int) -> bool:
-    while pid > 1 and (stat := _stat(pid)):
+    while pid > 1 and (stat := read_stat(pid)):
         if Path(f"/proc/{pid}/comm").read_text() == "pulumi\n":
             return True
         pid = int(stat[1])

@@ -1,4 +1,4 @@
-"""Connects to a database by its URL: libpq's variables, or `DATABASE_URL` with the password in `PGPASSWORD`."""
+"""Connect to a database by its URL: libpq's variables, or `DATABASE_URL` with the password in `PGPASSWORD`."""
 
 import os
 from collections.abc import Mapping

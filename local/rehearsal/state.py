@@ -10,6 +10,7 @@ from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
+from automation.processes import is_alive
 from common.errors import OperatorError
 from components.urn import name_of
 from local.rehearsal.values import SECRET_SIGNATURE, SIGNATURE, Properties, Secret, plain, transform
@@ -169,7 +170,7 @@ class StateFile:
             os.close(descriptor)
 
     def _held(self, holder: str) -> OperatorError:
-        if holder.isdigit() and not _alive(int(holder)):
+        if holder.isdigit() and not is_alive(int(holder)):
             return OperatorError(
                 f"process {holder} is dead, but its providers still finish what they were writing",
                 self._stack,
@@ -189,13 +190,3 @@ def _sealed(resource: Resource, vault: Vault) -> dict[str, Any]:
         if value != default:
             written[each.name] = transform(value, seal)
     return written
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
