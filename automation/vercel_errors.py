@@ -10,7 +10,11 @@ from common.errors import OperatorError
 from rest_clients.http_session import open_session
 
 TYPE = "vercel:index/"
-ANSWER = re.compile(r"(?:\[ERROR\] )?(?:Could not|Error) (.+?), unexpected error: (.*?)(?:: Error [\w ]+)?$")
+# The summary of an error stands behind it or, in plugins of newer bridges, before it.
+ANSWER = re.compile(
+    r"(?:\[ERROR\] )?(?:Error [\w ]+: )?(?:\[ERROR\] )?"
+    r"(?:Could not|Error) (.+?), unexpected error: (.*?)(?:: Error [\w ]+)?$"
+)
 BUILD = re.compile(r"(BUILD_FAILED|\w+) - .* Visit https://vercel\.com/\S+/(\w+) for more information")
 LINES = 8
 # Regular expressions matched, ignoring case, against "<where>: <code> - <message>"; the first match wins.

@@ -52,6 +52,11 @@ class Local:
         """Make the next matching request of a service go wrong."""
         self.http.post(f"{self.urls[service]}/_emulator/faults", json=fault).raise_for_status()
 
+    def clear(self) -> None:
+        """Take back every fault."""
+        for url in self.urls.values():
+            self.http.delete(f"{url}/_emulator/faults").raise_for_status()
+
     def requests(self, service: str) -> list[dict[str, object]]:
         """What a service was asked since the last time somebody asked this, which empties the log."""
         answer = self.http.delete(f"{self.urls[service]}/_emulator/requests")
@@ -88,5 +93,4 @@ def local(new_state: Callable[[], Path]) -> Iterator[Local]:
 def emulators(local: Local) -> Iterator[Local]:
     """The emulators without any fault that an earlier test asked for."""
     yield local
-    for url in local.urls.values():
-        local.http.delete(f"{url}/_emulator/faults")
+    local.clear()

@@ -117,6 +117,15 @@ def test_each_refusal_says_what_to_do(message: str, line: str) -> None:
     assert "[ERROR]" not in found
 
 
+@pytest.mark.parametrize("mark", ["", "[ERROR] "])
+def test_a_summary_before_the_error_is_told_as_one_behind_it(mark: str) -> None:
+    urn, error = URN.format("project:Project", "site"), "Could not create project, unexpected error: bad_request - no"
+    behind = explained(f"{mark}{error}: Error creating project", urn)
+    assert behind.startswith("Vercel cannot create project: bad_request - no.")
+    assert explained(f"Error creating project: {mark}{error}", urn) == behind
+    assert explained(f"{mark}Error creating project: {error}", urn) == behind
+
+
 def test_what_another_provider_says_is_left_as_it_is() -> None:
     text = "Could not read it, unexpected error: forbidden - no"
     assert explained(text, URN.format("x", "y").replace("vercel:", "random:")) == text

@@ -89,7 +89,7 @@ def test_other_refusals_are_one_line_and_the_next_run_goes_on(
 
 @pytest.mark.long
 def test_a_token_that_is_not_valid_is_told_with_its_variable(tmp_path: Path, emulators: Local) -> None:
-    client = engine(tmp_path, emulators, "client-token", {}, VERCEL_API_TOKEN="another-token-of-24-chars")
+    client = engine(tmp_path, emulators, "client-token", {}, VERCEL_API_TOKEN="anothervercelaccesstoken")
     assert client.up().error == (
         "Vercel cannot create project: forbidden - Not authorized."
         " Set VERCEL_API_TOKEN to a token that is valid and may work in vercelTeam."
